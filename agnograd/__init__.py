@@ -1,0 +1,120 @@
+"""agnograd: gradients on any array library that speaks the Python Array API standard.
+
+Users of PyTorch find ``Tensor``, ``requires_grad``, ``backward`` and `agnograd.autograd`; users of JAX `grad`, `vjp`,
+`jvp` and `hvp`. Both work on NumPy, CuPy, dask and whatever a plugin adds, and differentiate third-party code that
+knows only the standard. Importing agnograd imports no array library.
+
+Every operation of the table is also a function here, ``agnograd.sin``, which runs on the backend of its arguments.
+
+Examples
+--------
+>>> import agnograd as ag
+>>> x = ag.tensor([1.0, 2.0], requires_grad=True)
+>>> ag.sum(ag.exp(x) * x).backward()
+>>> x.grad.shape
+(2,)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agnograd import autograd, errors, hookspecs, plugins
+from agnograd.core.table import OPS as _OPS
+from agnograd.core.table import spaces as _spaces
+from agnograd.factories import (
+    arange,
+    asarray,
+    empty,
+    eye,
+    full,
+    linspace,
+    manual_seed,
+    ones,
+    rand,
+    randn,
+    tensor,
+    zeros,
+)
+from agnograd.grad_mode import enable_grad, is_grad_enabled, no_grad
+from agnograd.hookspecs import Backend, Kernel, ObserverSpec, hookimpl
+from agnograd.namespaces import DTYPES as _DTYPES
+from agnograd.namespaces import (
+    Namespace,
+    default_backend,
+    default_float as _default_float,
+    namespace,
+    set_default_backend,
+    to_backend,
+    use_backend,
+)
+from agnograd.tensors import Tensor
+from agnograd.transforms import grad, hvp, jvp, stop_gradient, value_and_grad, vjp
+
+__version__ = "0.1.0"
+
+# PyTorch's names of the default float and integer types; any backend's dtypes are reached through these too.
+_DEFAULT_TYPES = {"float": "real floating", "int": "integral", "cfloat": "complex floating"}
+
+__all__ = [
+    "Backend",
+    "Kernel",
+    "Namespace",
+    "ObserverSpec",
+    "Tensor",
+    "arange",
+    "asarray",
+    "autograd",
+    "default_backend",
+    "empty",
+    "enable_grad",
+    "errors",
+    "eye",
+    "full",
+    "grad",
+    "hookimpl",
+    "hookspecs",
+    "hvp",
+    "is_grad_enabled",
+    "jvp",
+    "linspace",
+    "manual_seed",
+    "namespace",
+    "no_grad",
+    "ones",
+    "plugins",
+    "rand",
+    "randn",
+    "set_default_backend",
+    "stop_gradient",
+    "tensor",
+    "to_backend",
+    "use_backend",
+    "value_and_grad",
+    "vjp",
+    "zeros",
+]
+
+
+def __getattr__(name: str) -> Any:
+    op = _OPS.get(name)
+    if op is not None:
+        # Not kept: an operation of a plugin may be withdrawn.
+        return op.call
+    if name in _DEFAULT_TYPES:
+        space = _spaces.named(default_backend())
+        if name == "float":
+            return _default_float(space)
+        return space.module.__array_namespace_info__().default_dtypes(device=None)[_DEFAULT_TYPES[name]]
+    if name in _DTYPES:
+        return getattr(_spaces.named(default_backend()).module, name)
+    if name in ("linalg", "fft"):
+        return getattr(namespace(), name)
+    if name in ("newaxis", "pi", "e", "inf", "nan"):
+        return getattr(Namespace, name)
+    msg = f"module 'agnograd' has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, "__version__", *(n for n in _OPS if "." not in n), *_DTYPES})

@@ -1,0 +1,114 @@
+"""CuPy: arrays on an NVIDIA GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from agnograd.hookspecs import Backend, hookimpl
+
+Array = Any
+
+_SHOWN = 1000
+_EDGE = 4
+
+
+def to_host(x: Array) -> Array:
+    """Copy the values to the host, which waits for the device."""
+    return x.get()
+
+
+def from_host(x: Any) -> Array:
+    """Copy to the current device."""
+    import cupy as cp
+
+    return cp.asarray(x)
+
+
+def copy(x: Array) -> Array:
+    """An independent array on the same device."""
+    return x.copy()
+
+
+def device(x: Array) -> Any:
+    """The device that holds the array."""
+    return x.device
+
+
+def guard() -> Callable[[Array], AbstractContextManager[Any]] | None:
+    """CuPy works on the current device, whatever the operands: where there are several, make theirs the current one."""
+    import cupy as cp
+
+    return device if cp.cuda.runtime.getDeviceCount() > 1 else None
+
+
+def synchronise() -> None:
+    """Wait for the current device."""
+    import cupy as cp
+
+    cp.cuda.get_current_stream().synchronize()
+
+
+def describe(x: Array) -> str:
+    """Values as for NumPy, of which only those that are shown leave the device."""
+    from agnograd.backends import numpy as host
+
+    if x.size <= _SHOWN:
+        return host.describe(to_host(x))
+    # Enough of each edge for the formatter to abridge the rest.
+    import cupy as cp
+    import numpy as np
+
+    for axis, n in enumerate(x.shape):
+        if n > 2 * _EDGE:
+            lead = (slice(None),) * axis
+            x = cp.concatenate([x[(*lead, slice(0, _EDGE))], x[(*lead, slice(n - _EDGE, n))]], axis=axis)
+    return np.array2string(
+        to_host(x), precision=4, separator=", ", prefix="tensor(", threshold=0, edgeitems=3, floatmode="fixed"
+    )
+
+
+def kernels() -> dict[str, Callable[..., Any]]:
+    """Bodies that spare launches or host synchronisations of CuPy's compatibility layer."""
+    import cupy as cp
+
+    def sign(x: Array) -> Array:
+        # array-api-compat repairs NaN through a mask, which waits for the device.
+        return cp.where(cp.isnan(x), x, cp.sign(x)) if x.dtype.kind == "f" else cp.sign(x)
+
+    def scatter_add(x: Array, indices: Array, value: Array) -> Array:
+        out = x.copy()
+        if x.dtype.kind == "c":
+            cp.add.at(out.real, indices, value.real)
+            cp.add.at(out.imag, indices, value.imag)
+        else:
+            cp.add.at(out, indices, value)
+        return out
+
+    def conj(x: Array) -> Array:
+        return cp.conj(x) if x.dtype.kind == "c" else x
+
+    return {"sign": sign, "scatter_add": scatter_add, "conj": conj}
+
+
+@hookimpl
+def agnograd_backends() -> Iterable[Backend]:
+    """CuPy's description."""
+    yield Backend(
+        name="cupy",
+        namespace="array_api_compat.cupy",
+        array_types=("cupy._core.core:ndarray",),
+        requires=("cupy",),
+        extra="cuda12",
+        to_host=to_host,
+        from_host=from_host,
+        copy=copy,
+        device=device,
+        guard=guard,
+        kernels=kernels,
+        synchronise=synchronise,
+        describe=describe,
+        doc="CuPy arrays on an NVIDIA GPU",
+        url="https://docs.cupy.dev",
+    )

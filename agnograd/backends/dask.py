@@ -1,0 +1,89 @@
+"""dask.array: data larger than memory, computed only when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from agnograd.hookspecs import Backend, hookimpl
+
+Array = Any
+
+
+def to_host(x: Array) -> Array:
+    """Compute the values."""
+    import numpy as np
+
+    return np.asarray(x.compute())
+
+
+def copy(x: Array) -> Array:
+    """An array of its own over the same graph: writes go to that object alone, nothing is computed or copied."""
+    return x.copy()
+
+
+def device(x: Array) -> str:
+    """dask's chunks live where they are computed; array-api-compat calls that the CPU."""
+    return "cpu"
+
+
+def describe(x: Array) -> str:
+    """Shape, dtype and chunks; the values would have to be computed."""
+    return f"shape={tuple(x.shape)}, dtype={x.dtype}, chunks={x.chunks}"
+
+
+def kernels() -> dict[str, Callable[..., Any]]:
+    """What dask.array lacks or gets wrong, from what it has."""
+    import dask.array as da
+    import numpy as np
+
+    def searchsorted(x1: Array, x2: Array, *, side: str = "left", sorter: Array | None = None) -> Array:
+        if sorter is not None:
+            x1 = x1[sorter]
+        if not hasattr(x2, "dask"):
+            return da.searchsorted(x1, da.asarray([x2]), side=side)[0]
+        return da.searchsorted(x1, x2, side=side)
+
+    def scatter_add(x: Array, indices: Array, value: Array) -> Array:
+        # One task: rows of one chunk each. Chunked scatters belong to the plan for data larger than memory.
+        x, value = (a.rechunk({0: -1}) for a in (x, value))
+        indices = indices.rechunk(-1)
+        rest = tuple(range(1, x.ndim))
+        value = value.rechunk({a: x.chunks[a] for a in rest})
+        return da.blockwise(
+            _scatter_block, (0, *rest), x, (0, *rest), indices, (x.ndim,), value, (x.ndim, *rest),
+            dtype=x.dtype, concatenate=True, meta=np.empty((0,) * x.ndim, dtype=x.dtype),
+        )  # fmt: skip
+
+    def where(condition: Array, x1: Any, x2: Any) -> Array:
+        return da.where(condition, x1, x2)
+
+    return {"searchsorted": searchsorted, "scatter_add": scatter_add, "where": where}
+
+
+def _scatter_block(x: Any, indices: Any, value: Any) -> Any:
+    import numpy as np
+
+    out = np.array(x)
+    np.add.at(out, indices, value)
+    return out
+
+
+@hookimpl
+def agnograd_backends() -> Iterable[Backend]:
+    """dask's description."""
+    yield Backend(
+        name="dask",
+        namespace="array_api_compat.dask.array",
+        array_types=("dask.array.core:Array",),
+        requires=("dask", "dask.array"),
+        extra="dask",
+        lazy=True,
+        to_host=to_host,
+        copy=copy,
+        device=device,
+        describe=describe,
+        kernels=kernels,
+        doc="dask arrays: chunked, lazy, larger than memory",
+        url="https://docs.dask.org/en/stable/array.html",
+    )

@@ -1,0 +1,64 @@
+"""array-api-strict: nothing but the standard, on pretended devices. What runs here keeps to the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from agnograd.hookspecs import Backend, hookimpl
+
+Array = Any
+
+
+def to_host(x: Array) -> Array:
+    """The values as an ndarray, from any of the pretended devices."""
+    import array_api_strict as xp
+    import numpy as np
+
+    return np.asarray(x.to_device(xp.Device("CPU_DEVICE")))
+
+
+def to_device(x: Array, device: Any, stream: Any) -> Array:
+    """A copy on another device, named by a string too."""
+    import array_api_strict as xp
+
+    return x.to_device(xp.Device(device) if isinstance(device, str) else device, stream=stream)
+
+
+def kernels() -> dict[str, Callable[..., Any]]:
+    """Nothing but what the standard leaves out."""
+    import array_api_strict as xp
+
+    def set_item(x: Array, key: Any, value: Any) -> Array:
+        # Assignment casts only within a kind, where the standard promotes the value to the array's dtype.
+        if not isinstance(value, (bool, int, float, complex)) and value.dtype != x.dtype:
+            value = xp.astype(value, x.dtype)
+        x[key] = value
+        return x
+
+    def promoted(name: str) -> Callable[..., Array]:
+        function = getattr(xp, name)
+
+        def joined(arrays: Any, *, axis: int | None = 0) -> Array:
+            return function(list(arrays), axis=axis)
+
+        return joined
+
+    return {"set": set_item, "concat": promoted("concat"), "stack": promoted("stack")}
+
+
+@hookimpl
+def agnograd_backends() -> Iterable[Backend]:
+    """The description of array-api-strict."""
+    yield Backend(
+        name="strict",
+        namespace="array_api_strict",
+        array_types=("array_api_strict._array_object:Array",),
+        requires=("array_api_strict",),
+        extra="strict",
+        to_host=to_host,
+        to_device=to_device,
+        kernels=kernels,
+        doc="array-api-strict, a reference that has nothing but the standard",
+        url="https://data-apis.org/array-api-strict",
+    )

@@ -1,0 +1,1 @@
+"""The engine. It knows no array library, no plugin and no method of a tensor."""

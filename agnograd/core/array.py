@@ -1,0 +1,240 @@
+"""What every wrapper shares: the operators and attributes of an Array API array.
+
+A wrapper holds another array, raw or a wrapper itself, and belongs to a level. The state of a wrapper is its class,
+so that the hot path pays one ``type(x) is Tensor`` for all of what follows (a ``__getattr__`` that refills an emptied
+slot, as first planned, triples the cost of every attribute read in CPython):
+
+========== =====================================================================================================
+class      meaning
+========== =====================================================================================================
+plain      holds its own value
+nested     holds a wrapper of a lower level (`Tensor` only; nothing else has a fast path)
+stale      a view whose base was written to: its value is computed again at the next read
+handle     was written to with a value of a higher level, and stands for that value since
+========== =====================================================================================================
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from agnograd.core.level import Level
+from agnograd.core.table import OPS, Space, spaces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Array:
+    """Base class of the wrappers.
+
+    Attributes
+    ----------
+    _array : array
+        The wrapped array.
+    _views : list of weak references
+        Live views of this array.
+    _view : tuple
+        For a view: base, operation and static parameters.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_view", "_views")
+    # CuPy defers to the right operand's reflected operator by priority, NumPy by __array_ufunc__ (see Tensor).
+    __array_priority__ = 1000.0
+    stale_class: ClassVar[type[Array]]
+    handle_class: ClassVar[type[Array]]
+
+    _array: Any
+    _views: list[Any]
+    _view: tuple[Array, Any, dict[str, Any]]
+
+    # set by agnograd.namespaces: the namespace of a backend
+    _namespace: ClassVar[Callable[[Space, str | None], Any]]
+
+    @property
+    def level(self) -> Level | None:
+        """The level that the wrapper belongs to; None where it takes part in no transformation."""
+        return None
+
+    # -- attributes of the standard ----------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each axis; None where a lazy backend does not know it."""
+        return tuple([n if n == n else None for n in self._array.shape])  # type: ignore[misc]
+
+    @property
+    def dtype(self) -> Any:
+        """The backend's dtype."""
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._array.shape)
+
+    @property
+    def size(self) -> int | None:
+        """Number of elements; None where a lazy backend does not know it."""
+        total = 1
+        for n in self.shape:
+            if n is None:
+                return None
+            total *= n
+        return total
+
+    @property
+    def device(self) -> Any:
+        """The backend's device."""
+        inner = innermost(self)
+        return spaces[type(inner)].device(inner)
+
+    @property
+    def T(self) -> Any:  # noqa: N802
+        """Transpose of a matrix."""
+        if self.ndim != 2:
+            msg = f"T needs two axes, this array has shape {self.shape}. Use mT for stacks of matrices."
+            raise ValueError(msg)
+        return OPS["matrix_transpose"].call(self)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802
+        """Transpose of the last two axes."""
+        return OPS["matrix_transpose"].call(self)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The namespace of this array's backend, one object for all wrappers."""
+        return type(self)._namespace(spaces[type(innermost(self))], api_version)
+
+    # Elementwise equality must not cost an array its place in sets and dictionaries: identity it is.
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            msg = "len() of a 0-d array"
+            raise TypeError(msg)
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            msg = "iteration over a 0-d array"
+            raise TypeError(msg)
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(OPS["any"].call(self == value))
+
+    if TYPE_CHECKING:
+        # The operators are the operations of the table themselves, set by `install_operators`: a method that only
+        # called them would cost a tenth of a small operation.
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __floordiv__(self, other: Any) -> Any: ...
+        def __mod__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __and__(self, other: Any) -> Any: ...
+        def __or__(self, other: Any) -> Any: ...
+        def __xor__(self, other: Any) -> Any: ...
+        def __lt__(self, other: Any) -> Any: ...
+        def __le__(self, other: Any) -> Any: ...
+        def __gt__(self, other: Any) -> Any: ...
+        def __ge__(self, other: Any) -> Any: ...
+        def __eq__(self, other: object) -> Any: ...
+        def __ne__(self, other: object) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __pos__(self) -> Any: ...
+        def __abs__(self) -> Any: ...
+        def __invert__(self) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
+        def __setitem__(self, key: Any, value: Any) -> None: ...
+
+
+def innermost(x: Any) -> Any:
+    """The raw array inside all wrappers."""
+    while isinstance(x, Array):
+        x = x._array
+    return x
+
+
+def is_wrapper(x: Any) -> bool:
+    """Whether `x` is a wrapper rather than a raw array or a Python scalar."""
+    return isinstance(x, Array)
+
+
+BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+COMPARISONS = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+
+
+def _reflected(call: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    def reflected(self: Any, other: Any) -> Any:
+        return call(other, self)
+
+    return reflected
+
+
+def install_operators(
+    operator: Callable[[str], Callable[..., Any]],
+    write: Callable[[Any, Any, Callable[..., Any]], Any],
+) -> None:
+    """Set the operators of `Array`.
+
+    Parameters
+    ----------
+    operator : callable
+        Operation name to a function that returns NotImplemented for operands that it does not know.
+    write : callable
+        ``write(x, other, operation)`` performs an in-place operator.
+    """
+
+    def inplace(call: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+        def assign(self: Any, other: Any) -> Any:
+            return write(self, other, call)
+
+        return assign
+
+    methods: dict[str, Callable[..., Any]] = {}
+    for name, op in BINARY.items():
+        call = operator(op)
+        methods[f"__{name}__"] = call
+        methods[f"__r{name}__"] = _reflected(call)
+        methods[f"__i{name}__"] = inplace(call)
+    for name, op in {**COMPARISONS, **UNARY}.items():
+        methods[f"__{name}__"] = operator(op)
+    for name, method in methods.items():
+        setattr(Array, name, method)
+
+
+def new_class(name: str, bases: tuple[type, ...], doc: str, **members: Any) -> Any:
+    """A class without slots of its own, to which an instance of its base may change."""
+    namespace = {"__slots__": (), "__doc__": doc, **members}
+    return types.new_class(name, bases, exec_body=lambda ns: ns.update(namespace))

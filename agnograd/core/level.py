@@ -1,0 +1,80 @@
+"""Levels of transformations and the grad mode, local to a thread or an asyncio task."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from agnograd.errors import EscapedError
+
+_serials = itertools.count(1)
+
+
+class Level:
+    """One call of a transformation.
+
+    An enclosing transformation is always opened earlier, so a larger serial is further inside. A serial is never used
+    twice: a value that outlives its transformation is recognised, whatever was opened since, in whatever thread.
+
+    Attributes
+    ----------
+    serial : int
+        Position in the order of all levels; 0 is the user's own graph.
+    name : str
+        The transformation, for messages.
+    nested : bool
+        Whether something that this level recorded is a wrapper itself.
+    closed : bool
+        Whether the transformation has ended.
+    """
+
+    __slots__ = ("closed", "name", "nested", "serial")
+
+    def __init__(self, name: str, serial: int | None = None) -> None:
+        self.serial = next(_serials) if serial is None else serial
+        self.name = name
+        self.nested = False
+        self.closed = False
+
+    def __repr__(self) -> str:
+        return f"<level {self.serial} of {self.name}>"
+
+    def check_open(self) -> None:
+        """Raise if the transformation has ended."""
+        if self.closed:
+            msg = (
+                f"a value of the transformation {self.name!r} was used after that call had ended. Return it from the "
+                f"function (has_aux=True for extra results), or detach() it before storing it elsewhere."
+            )
+            raise EscapedError(msg)
+
+
+ROOT = Level("backward", serial=0)
+
+# True: everything records. False: nothing does. A serial: levels from that one inwards do, which is how a
+# transformation opens its own grad mode inside a caller's no_grad.
+# The hot path asks `recording() is True` and leaves everything else to the slow path.
+_recording: ContextVar[bool | int] = ContextVar("agnograd_recording", default=True)
+recording = _recording.get
+set_recording = _recording.set
+reset_recording = _recording.reset
+
+
+def records(level: Level) -> bool:
+    """Whether operations at `level` are recorded now."""
+    mode = recording()
+    return mode if mode is True or mode is False else level.serial >= mode
+
+
+@contextmanager
+def new_level(name: str) -> Iterator[Level]:
+    """Open a level for the duration of one call of a transformation."""
+    level = Level(name)
+    token = set_recording(True if recording() is True else level.serial)
+    try:
+        yield level
+    finally:
+        reset_recording(token)
+        level.closed = True

@@ -1,0 +1,502 @@
+"""An operation: its signature, its derivative rules and what they save.
+
+Three tiers of rules, of which an author chooses the lowest that fits:
+
+elementwise
+    One partial derivative per differentiable argument. A rule that names ``g`` in its parameters returns the product
+    of ``g`` and the partial instead, where that is better conditioned or faster (``g / x`` for the logarithm).
+linear
+    The transpose, per linear argument. The JVP is the operation itself on the tangent.
+general
+    ``vjp`` and ``jvp``.
+
+**The names of a rule's parameters say what is saved**: an argument's own name keeps that array, ``x_spec`` only its
+shape, dtype and device, ``ans`` the output, the name of a static parameter its value. ``xp`` is the namespace of the
+data, ``g`` the cotangent, ``t`` the tangent and ``needs`` the mask of the arguments that need a cotangent. Any other
+name is an error at registration.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from agnograd.errors import MissingRuleError, RuleError
+
+Array = Any
+Rule = Callable[..., Any]
+
+
+class Spec(NamedTuple):
+    """What a rule may know of an array that is not kept."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    device: Any
+    backend: str = ""
+
+
+class Partial:
+    """A cotangent that is zero except at `key`: many slices of one array must not cost a dense array each."""
+
+    __slots__ = ("g", "key", "spec")
+
+    def __init__(self, g: Any, key: Any, spec: Any) -> None:
+        self.g = g
+        self.key = key
+        self.spec = spec
+
+    def dense(self, xp: Any) -> Any:
+        """The whole cotangent, in a fresh array."""
+        return xp.embed(self.g, key=self.key, shape=self.spec.shape)
+
+
+class Uniform(NamedTuple):
+    """Values drawn for a test, evenly from an interval (for complex ones, both parts)."""
+
+    low: float = -2.0
+    high: float = 2.0
+    shape: tuple[int, ...] = (3,)
+    kind: str = "real"
+
+
+class Sample(NamedTuple):
+    """Arguments for which an operation is tested.
+
+    Attributes
+    ----------
+    arrays : tuple
+        One for each array argument: `Uniform`, nested lists (whose kind of number is the array's) or a Python number.
+        An operation on a sequence has a tuple of them.
+    params : dict
+        Static parameters.
+    gradient : tuple or None
+        Expected gradients of the sum of the output, one per array argument, at values where the derivative is a
+        convention or where a finite difference does not exist.
+    """
+
+    arrays: tuple[Any, ...]
+    params: Mapping[str, Any] = {}
+    gradient: tuple[Any, ...] | None = None
+
+
+def parameters(rule: Rule) -> tuple[str, ...]:
+    """Names of the parameters of a rule, in order."""
+    try:
+        code = rule.__code__  # type: ignore[attr-defined]
+    except AttributeError:
+        return tuple(inspect.signature(rule).parameters)
+    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+class Variant:
+    """How one recorded call of an operation is taken back: chosen at record time by what needs a gradient.
+
+    Attributes
+    ----------
+    op : Op
+    needs : tuple of int
+        Positions of the arguments whose nodes are the parents, in order.
+    names : tuple of str
+        What is saved: names of arguments, ``ans``, ``*_spec`` and static parameters.
+    rule, adjoint : callable
+        ``rule(xp, g, *saved)``, for real and for complex cotangents. One parent: its cotangent, otherwise a sequence.
+    kinds : tuple of (int or None)
+        For each saved value the position of the parent it is the value of, -1 for the output, None for a constant.
+    pick : callable or None
+        Takes ``(*arrays, ans)`` to the saved tuple, where only those are saved; None if nothing is.
+    """
+
+    __slots__ = ("adjoint", "kinds", "names", "needs", "op", "pick", "rule")
+
+    def __init__(self, op: Op, needs: tuple[int, ...], rule: Rule, adjoint: Rule, names: tuple[str, ...]) -> None:
+        self.op = op
+        self.needs = needs
+        self.rule = rule
+        self.adjoint = adjoint
+        self.names = names
+        order = [*op.arrays, "ans"]
+        self.kinds = tuple(
+            -1 if n == "ans" else needs.index(op.arrays.index(n)) if n in op.arrays and op.arrays.index(n) in needs else None
+            for n in names
+        )
+        places = [order.index(n) for n in names if n in order]
+        self.pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
+        if len(places) == 1:
+            self.pick = itemgetter(slice(places[0], places[0] + 1))
+        elif places:
+            self.pick = itemgetter(*places)
+
+
+class Op:
+    """One row of the table.
+
+    Parameters
+    ----------
+    declaration : str
+        Name and parameters, ``"sum(x, /, *, axis=None)"``. Parameters before the slash are arrays, the one that is
+        named ``arrays`` a sequence of them; those after it are static.
+    arrays : sequence of str, optional
+        Names of the array parameters, where static ones stand before the slash too.
+    body : callable, optional
+        ``body(xp, *arrays, **params)`` in standard names, for operations that the standard does not have.
+    samples : iterable of Sample
+        What the operation is tested with. An operation without samples cannot be registered.
+    doc : str
+        The mathematics in a line.
+    view : callable, optional
+        For operations whose result aliases its argument: ``view(base, value, **params)`` is the value of the argument
+        after the result was overwritten with ``value``.
+    connected : bool
+        False for operations whose output never carries a gradient (comparisons, arg-functions).
+    """
+
+    def __init__(
+        self,
+        declaration: str,
+        *,
+        tier: str,
+        body: Rule | None = None,
+        samples: Iterable[Sample] = (),
+        doc: str = "",
+        view: Rule | None = None,
+        connected: bool = True,
+        arrays: Sequence[str] | None = None,
+    ) -> None:
+        self.name, arguments = declaration.rstrip(")").split("(", 1)
+        # The declaration is read by Python's own grammar, once per operation, at registration.
+        self.signature = inspect.signature(eval(f"lambda {arguments}: None"))
+        if arrays is None:
+            arrays = [p.name for p in self.signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
+        self.variadic = list(arrays) == ["arrays"]
+        self.arrays = tuple(arrays)
+        statics = [p for p in self.signature.parameters.values() if p.name not in arrays]
+        self.statics = tuple(p.name for p in statics)
+        self.positional = tuple(p.name for p in statics if p.kind is not p.KEYWORD_ONLY)
+        self.defaults = {p.name: p.default for p in statics if p.default is not p.empty}
+        self.tier = tier
+        self.body = body
+        self.samples = tuple(samples)
+        self.doc = doc
+        self.view = view
+        self.connected = connected
+        self.partials: dict[str, Rule | int] = {}
+        self.transposes: dict[str, Rule] = {}
+        self.jvps: dict[str, Rule] = {}
+        self.joint_vjp: Rule | None = None
+        self.jointly_linear = False
+        self.changes_backend = False
+        self.bodies: dict[type, Callable[..., Any]] = {}
+        self.call: Callable[..., Any] = _unbound
+        self._variants: dict[Any, Variant] = {}
+        if not self.samples:
+            msg = f"operation {self.name!r} has no samples. Every operation is tested from its samples: give at least one."
+            raise RuleError(msg)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}{self.signature}, {self.tier}>"
+
+    @property
+    def node_name(self) -> str:
+        """Name of the operation's node class, as PyTorch forms it."""
+        words = self.name.rpartition(".")[2].strip("_").split("_")
+        return _NODE_NAMES.get(self.name, "".join(w.capitalize() for w in words)) + "Backward0"
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        """Names of the array arguments that have a derivative."""
+        if self.joint_vjp is not None:
+            return self.arrays
+        return tuple(n for n in self.arrays if n in self.partials or n in self.transposes)
+
+    def bind(self, args: Sequence[Any], params: dict[str, Any]) -> dict[str, Any]:
+        """Name static parameters that were given by position."""
+        if len(args) > len(self.positional):
+            msg = f"{self.name}{self.signature} got {len(args) - len(self.positional)} positional arguments too many"
+            raise TypeError(msg)
+        for name, value in zip(self.positional, args, strict=False):
+            if name in params:
+                msg = f"{self.name}{self.signature} got multiple values for argument {name!r}"
+                raise TypeError(msg)
+            params[name] = value
+        return params
+
+    def check_names(self, rule: Rule, extra: Iterable[str]) -> None:
+        """Refuse a rule with parameters that mean nothing."""
+        known = {"xp", "ans", "ans_spec", *extra, *self.arrays, *(f"{n}_spec" for n in self.arrays), *self.statics}
+        for name in parameters(rule):
+            if name not in known:
+                msg = (
+                    f"a rule of {self.name!r} has a parameter {name!r}, which names nothing that can be saved. "
+                    f"Known names: {', '.join(sorted(known))}."
+                )
+                raise RuleError(msg)
+
+    # -- reverse mode ------------------------------------------------------------------------------------------------
+
+    def variant(self, needs: tuple[int, ...], fit: bool = False) -> Variant:
+        """The way back for the arguments at positions `needs`.
+
+        Parameters
+        ----------
+        needs : tuple of int
+            Positions of the arguments that need a cotangent.
+        fit : bool
+            Whether shape or dtype of such an argument differ from the output's: broadcast axes are summed and the
+            dtype is cast, here and nowhere else.
+        """
+        key = needs, fit
+        found = self._variants.get(key)
+        if found is None:
+            found = self._variants[key] = self._make_variant(needs, fit)
+        return found
+
+    def _make_variant(self, needs: tuple[int, ...], fit: bool) -> Variant:
+        if self.joint_vjp is not None:
+            return self._joint_variant(needs)
+        rules = [self._argument_vjp(self.arrays[i]) for i in needs]
+        if fit:
+            rules = [_fitted(rule, f"{self.arrays[i]}_spec") for rule, i in zip(rules, needs, strict=True)]
+        names = tuple(dict.fromkeys(n for _, _, used in rules for n in used))
+        real = _joined([(rule, used) for rule, _, used in rules], names)
+        adjoint = _joined([(rule, used) for _, rule, used in rules], names)
+        return Variant(self, needs, real, adjoint, names)
+
+    def _argument_vjp(self, name: str) -> tuple[Rule, Rule, tuple[str, ...]]:
+        """``(rule(xp, g, *saved), its version for complex cotangents, names of what is saved)`` for one argument."""
+        if name in self.transposes:
+            rule, used = _standard_form(self.transposes[name], "g")
+            return rule, rule, used
+        partial = self.partials.get(name)
+        if partial is None:
+            msg = (
+                f"{self.name!r} has no derivative with respect to its argument {name!r}. Detach that argument, or "
+                f"register an operation of your own with a rule for it."
+            )
+            raise MissingRuleError(msg)
+        if partial == 1:
+            return _same, _same, ()
+        if partial == -1:
+            return _negated, _negated, ()
+        if partial == 0:
+            return _zero, _zero, ()
+        if "g" in parameters(partial):  # type: ignore[arg-type]
+            rule, used = _standard_form(partial, "g")  # type: ignore[arg-type]
+            return rule, _conjugated_product(rule), used
+        factor, used = _standard_form(partial, None)  # type: ignore[arg-type]
+        return _product(factor), _conjugate_product(factor), used
+
+    def _joint_variant(self, needs: tuple[int, ...]) -> Variant:
+        joint = self.joint_vjp
+        assert joint is not None
+        rule, used = _standard_form(joint, "g", needs=needs)
+        if len(needs) == 1:
+            inner = rule
+
+            def rule(xp: Any, g: Array, *saved: Any) -> Any:
+                return inner(xp, g, *saved)[0]
+
+        return Variant(self, needs, rule, rule, used)
+
+    # -- forward mode ------------------------------------------------------------------------------------------------
+
+    def jvp(
+        self,
+        xp: Any,
+        tangents: Mapping[str, Array],
+        values: Mapping[str, Any],
+        run: Callable[..., Array],
+    ) -> Array | None:
+        """The tangent of the output.
+
+        Parameters
+        ----------
+        xp : namespace
+            Namespace of the data.
+        tangents : mapping
+            Argument name to tangent, for the arguments that have one.
+        values : mapping
+            Names to arrays, specs, static parameters and ``ans``.
+        run : callable
+            ``run(**arrays)`` applies the operation itself with some arrays replaced.
+        """
+        if self.jointly_linear:
+            # Arguments without a tangent are constants: zero where the operation is linear in them.
+            names = range(len(values["arrays"])) if self.variadic else self.arrays
+            primals = values["arrays"] if self.variadic else values
+            return run(**{str(n): tangents[n] if n in tangents else _zeros(xp, primals[n]) for n in names})
+        total = None
+        for name, t in tangents.items():
+            term = self._argument_jvp(xp, name, t, values, run)
+            total = term if total is None or term is None else total + term
+        return total
+
+    def _argument_jvp(self, xp: Any, name: str, t: Array, values: Mapping[str, Any], run: Callable[..., Array]) -> Array:
+        if name in self.jvps:
+            rule, used = _standard_form(self.jvps[name], "t")
+            return rule(xp, t, *(values[n] for n in used))
+        if name in self.transposes:
+            return run(**{name: t})
+        partial = self.partials.get(name)
+        if partial is None:
+            msg = f"{self.name!r} has no derivative with respect to its argument {name!r}. Detach that argument."
+            raise MissingRuleError(msg)
+        if isinstance(partial, int):
+            return t if partial == 1 else -t if partial == -1 else xp.zeros_like(t)
+        if "g" in parameters(partial):
+            rule, used = _standard_form(partial, "g")
+            return rule(xp, t, *(values[n] for n in used))
+        factor, used = _standard_form(partial, None)
+        return t * factor(xp, *(values[n] for n in used))
+
+
+# Where PyTorch's name of a node is not the operation's own.
+_NODE_NAMES = {
+    "add": "Add",
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "negative": "Neg",
+    "matmul": "Mm",
+    "getitem": "Slice",
+    "setitem": "CopySlices",
+    "permute_dims": "Permute",
+    "matrix_transpose": "Transpose",
+    "astype": "ToCopy",
+    "reshape": "View",
+    "expand_dims": "Unsqueeze",
+    "broadcast_to": "Expand",
+    "concat": "Cat",
+}
+
+
+def _unbound(*args: Any, **params: Any) -> Any:
+    msg = "this operation was not bound to a wrapper class: import agnograd, not only its core"
+    raise RuntimeError(msg)
+
+
+def _standard_form(rule: Rule, first: str | None, **fixed: Any) -> tuple[Rule, tuple[str, ...]]:
+    """Bring a rule to ``rule(xp, first, *saved)``; a rule that is written that way costs no extra call."""
+    given = parameters(rule)
+    lead = ("xp",) if first is None else ("xp", first)
+    used = tuple(n for n in given if n not in lead and n not in fixed)
+    if not fixed and given[: len(lead)] == lead:
+        return rule, used
+    takes_xp = "xp" in given
+    takes_first = first is not None and first in given
+    constants = {n: v for n, v in fixed.items() if n in given}
+
+    def standard(xp: Any, *rest: Any) -> Any:
+        named = dict(zip(used, rest[len(lead) - 1 :], strict=True))
+        if takes_xp:
+            named["xp"] = xp
+        if takes_first:
+            named[first] = rest[0]  # type: ignore[index]
+        return rule(**named, **constants)
+
+    return standard, used
+
+
+def _joined(rules: list[tuple[Rule, tuple[str, ...]]], names: tuple[str, ...]) -> Rule:
+    """One rule for all parents, over the union of what they save."""
+    if len(rules) == 1:
+        return rules[0][0]
+    picks = [_picker(used, names) for _, used in rules]
+    if len(rules) == 2:
+        (first, _), (second, _) = rules
+        pick1, pick2 = picks
+
+        def both(xp: Any, g: Array, *saved: Any) -> tuple[Array, Array]:
+            return first(xp, g, *pick1(saved)), second(xp, g, *pick2(saved))
+
+        return both
+    functions = [rule for rule, _ in rules]
+
+    def all_(xp: Any, g: Array, *saved: Any) -> list[Array]:
+        return [f(xp, g, *pick(saved)) for f, pick in zip(functions, picks, strict=True)]
+
+    return all_
+
+
+def _picker(used: tuple[str, ...], names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    places = [names.index(n) for n in used]
+    if not places:
+        return itemgetter(slice(0, 0))
+    if len(places) == 1:
+        return itemgetter(slice(places[0], places[0] + 1))
+    return itemgetter(*places)
+
+
+def _same(xp: Any, g: Array) -> Array:
+    return g
+
+
+def _negated(xp: Any, g: Array) -> Array:
+    return -g
+
+
+def _zero(xp: Any, g: Array) -> Array:
+    return xp.zeros_like(g)
+
+
+def _zeros(xp: Any, x: Any) -> Any:
+    return 0 if isinstance(x, (int, float, complex)) else xp.zeros_like(x)
+
+
+def _product(factor: Rule) -> Rule:
+    def rule(xp: Any, g: Array, *saved: Any) -> Array:
+        return g * factor(xp, *saved)
+
+    return rule
+
+
+def _conjugate_product(factor: Rule) -> Rule:
+    def rule(xp: Any, g: Array, *saved: Any) -> Array:
+        return g * xp.conj(factor(xp, *saved))
+
+    return rule
+
+
+def _conjugated_product(times: Rule) -> Rule:
+    # g conj(p) = conj(conj(g) p)
+    def rule(xp: Any, g: Array, *saved: Any) -> Array:
+        return xp.conj(times(xp, xp.conj(g), *saved))
+
+    return rule
+
+
+def _fitted(rules: tuple[Rule, Rule, tuple[str, ...]], spec: str) -> tuple[Rule, Rule, tuple[str, ...]]:
+    rule, adjoint, used = rules
+
+    def fitted(rule: Rule) -> Rule:
+        def with_fit(xp: Any, g: Array, *saved: Any) -> Array:
+            return fit(xp, rule(xp, g, *saved[1:]), saved[0])
+
+        return with_fit
+
+    return fitted(rule), fitted(adjoint), (spec, *used)
+
+
+def fit(xp: Any, g: Array, spec: Spec) -> Array:
+    """Bring a cotangent to the shape and dtype of its primal: sum broadcast axes, drop an imaginary part, cast."""
+    if g.shape != spec.shape:
+        g = unbroadcast(xp, g, spec.shape)
+    if g.dtype != spec.dtype:
+        if xp.isdtype(g.dtype, "complex floating") and not xp.isdtype(spec.dtype, "complex floating"):
+            g = xp.real(g)
+        if g.dtype != spec.dtype:
+            g = xp.astype(g, spec.dtype)
+    return g
+
+
+def unbroadcast(xp: Any, g: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `g` over the axes along which an array of `shape` was broadcast, in one reduction."""
+    lead = len(g.shape) - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1
+    )
+    if axes:
+        g = xp.sum(g, axis=axes, keepdims=len(axes) > lead)
+    return g if g.shape == shape else xp.reshape(g, shape)

@@ -1,0 +1,391 @@
+"""Reverse mode: nodes, what they save, and the walk back.
+
+A graph goes by reference counting alone: a tensor holds its node, a node its parents and saved raw values, and nothing
+points forward. A leaf's node knows its tensor weakly.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from heapq import heappop, heappush
+from typing import Any
+from weakref import ref
+
+from agnograd.core.array import Array, innermost, is_wrapper
+from agnograd.core.level import ROOT, Level
+from agnograd.core.op import Partial, Variant
+from agnograd.core.table import OPS, Space, spaces
+from agnograd.errors import GraphFreedError
+
+# Numbers fall, so that a heap of them yields the newest node first.
+next_number = itertools.count(-1, -1).__next__
+
+
+class Node:
+    """One recorded call: an entry of the graph.
+
+    Attributes
+    ----------
+    number : int
+        Falls with every node that is made: parents have larger numbers.
+    variant : Variant
+        The rule, and what its saved values are.
+    saved : tuple
+        Saved values: raw arrays, specs and static parameters.
+    first : Node
+        The parent of the first argument that needs a gradient.
+    second : Node, tuple of Node or None
+        The other parents; None if there is one parent only.
+    level : Level
+        The level that recorded it.
+    """
+
+    __slots__ = ("__weakref__", "first", "level", "metadata_", "number", "saved", "second", "variant")
+
+    def __init__(self, number: int, variant: Variant, saved: Any, first: Any, second: Any, level: Level) -> None:
+        self.number = number
+        self.variant = variant
+        self.saved = saved
+        self.first = first
+        self.second = second
+        self.level = level
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    def name(self) -> str:
+        """Name of the node's class, ``AddBackward0`` for an addition."""
+        return node_class(self.variant).__name__
+
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """Nodes of the arguments that need a gradient."""
+        if self.first is None:
+            return ()
+        if self.second is None:
+            return (self.first,)
+        return (self.first, *self.second) if type(self.second) is tuple else (self.first, self.second)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """``(node, output number)`` for each differentiable argument; ``(None, 0)`` where no gradient is needed."""
+        parents = dict(zip(self.variant.needs, self.parents, strict=True))
+        if self.variant is LEAF:
+            return ()
+        count = max(len(self.variant.op.arrays), *(i + 1 for i in self.variant.needs))
+        return tuple((exposed(parents[i]) if i in parents else None, 0) for i in range(count))
+
+    @property
+    def variable(self) -> Any:
+        """The tensor that a leaf's node accumulates into, as long as it lives."""
+        if self.variant is not LEAF:
+            msg = f"{type(exposed(self)).__name__!r} object has no attribute 'variable'"
+            raise AttributeError(msg)
+        return self.saved()
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A free dictionary for debugging."""
+        try:
+            return self.metadata_  # type: ignore[has-type, no-any-return]
+        except AttributeError:
+            self.metadata_: dict[str, Any] = {}
+            return self.metadata_
+
+
+class _LeafVariant(Variant):
+    """The end of a path: the cotangent that arrives there is the gradient."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.needs = ()
+        self.kinds = ()
+
+
+LEAF: Variant = _LeafVariant()
+
+
+class Static(tuple[Any, ...]):
+    """Saved values without an array: nothing to free, so the node may be walked again."""
+
+    __slots__ = ()
+
+
+NOTHING = Static()
+
+
+class _Freed:
+    def __iter__(self) -> Iterator[Any]:
+        msg = (
+            "trying to go backward through the graph a second time: the values that it had saved were freed by the "
+            "first pass. Pass retain_graph=True to that first backward() or grad() call."
+        )
+        raise GraphFreedError(msg)
+
+
+FREED = _Freed()
+
+_node_classes: dict[str, type[Node]] = {}
+
+
+def node_class(variant: Variant) -> type[Node]:
+    """The subclass of Node that users see for this operation."""
+    name = "AccumulateGrad" if variant is LEAF else variant.op.node_name
+    found = _node_classes.get(name)
+    if found is None:
+        found = _node_classes[name] = type(name, (Node,), {"__slots__": (), "__module__": "agnograd"})
+    return found
+
+
+def exposed(node: Node) -> Node:
+    """The same node under the class that users know.
+
+    Nodes are of one class until somebody looks: CPython reads an attribute several times faster where it always meets
+    the same class, and the walk reads six of them a node.
+    """
+    if type(node) is Node:
+        node.__class__ = node_class(node.variant)
+    return node
+
+
+class Reverse(Array):
+    """The wrapper of reverse mode; `agnograd.tensors.Tensor` adds what users of PyTorch know.
+
+    Attributes
+    ----------
+    _node : Node or None
+        None where no gradient is needed: such a tensor is a constant, at whatever level it is used.
+    """
+
+    __slots__ = ("_grad", "_node")
+
+    _node: Node | None
+
+    def __init__(self, array: Any, node: Node | None) -> None:
+        self._array = array
+        self._node = node
+
+    @property
+    def level(self) -> Level | None:
+        return None if self._node is None else self._node.level
+
+
+class _Classes:
+    """The concrete classes of the states of a tensor, set by `agnograd.tensors` (see `agnograd.core.array`)."""
+
+    plain: type[Reverse]
+    nested: type[Reverse]
+    owner: type[Reverse]
+    owned_array: Callable[[Any], Any]
+
+
+classes = _Classes
+
+
+def wrap(array: Any, node: Node | None) -> Any:
+    """A tensor around `array`, of the class that its state asks for."""
+    if is_wrapper(array):
+        return array if node is None else classes.nested(array, node)
+    return classes.plain(array, node)
+
+
+def new_leaf(tensor: Reverse, level: Level = ROOT) -> Node:
+    """A node that collects the gradient of `tensor`."""
+    return Node(next_number(), LEAF, ref(tensor), None, None, level)
+
+
+def backward(
+    roots: Sequence[tuple[Node, Any]],
+    *,
+    release: bool = True,
+    create_graph: bool = False,
+    targets: Iterable[Node] = (),
+) -> dict[Node, Any]:
+    """Walk the graph back from `roots`.
+
+    Parameters
+    ----------
+    roots : sequence of (Node, array)
+        Nodes and their cotangents.
+    release : bool
+        Free each node's saved arrays as soon as it has run.
+    create_graph : bool
+        Record the walk itself, so that its results can be differentiated again.
+    targets : iterable of Node
+        Nodes other than leaves whose cotangents are wanted.
+
+    Returns
+    -------
+    dict
+        The cotangent of every leaf that was reached, and of `targets`.
+    """
+    wanted = set(targets)
+    if create_graph or roots[0][0].level.nested or any(is_wrapper(g) for _, g in roots):
+        return _walk_wrapped(roots, create_graph, wanted)
+    space = spaces[type(roots[0][1])]
+    return _walk_raw(roots, release, wanted, space.guard)
+
+
+def _walk_raw(
+    roots: Sequence[tuple[Node, Any]],
+    release: bool,
+    wanted: set[Node],
+    guard: Callable[[Any], Any] | None,
+) -> dict[Node, Any]:
+    cotangents: dict[int, Any] = {}
+    waiting: dict[int, Node] = {}
+    heap: list[int] = []
+    # Numbers whose cotangent is an array that the walk itself allocated: only those are added to in place.
+    owned: set[int] = set()
+    results: dict[Node, Any] = {}
+    for root, g in roots:
+        _add(root, g, cotangents, waiting, heap, owned)
+    node = waiting.pop(heappop(heap))
+    while True:
+        g = cotangents.pop(node.number)
+        if type(g) is Partial:
+            g = g.dense(spaces[type(g.g)])
+        if wanted and node in wanted:
+            results[node] = g
+        variant = node.variant
+        if variant is LEAF:
+            results[node] = g
+        else:
+            xp = spaces[type(g)]
+            saved = node.saved
+            rule = variant.rule if g.dtype in xp.reals else variant.adjoint
+            if guard is None:
+                g = rule(xp, g, *saved)
+            else:
+                with guard(g):
+                    g = rule(xp, g, *saved)
+            if release and type(saved) is tuple:
+                node.saved = FREED
+            first = node.first
+            second = node.second
+            if second is None:
+                number = first.number
+                if number not in cotangents and (not heap or number < heap[0]):
+                    # A chain: the parent is the newest node that waits, the heap has no part in it.
+                    if g is not None:
+                        cotangents[number] = g
+                        node = first
+                        continue
+                elif g is not None:
+                    _add(first, g, cotangents, waiting, heap, owned)
+            elif type(second) is tuple:
+                for parent, gi in zip((first, *second), g, strict=True):
+                    if gi is not None:
+                        _add(parent, gi, cotangents, waiting, heap, owned)
+            else:
+                g, other = g
+                if g is not None:
+                    _add(first, g, cotangents, waiting, heap, owned)
+                if other is not None:
+                    _add(second, other, cotangents, waiting, heap, owned)
+                other = None
+            # The last references to arrays must not outlive their node.
+            first = second = saved = None
+        g = None
+        if not heap:
+            return results
+        node = waiting.pop(heappop(heap))
+
+
+def _add(
+    node: Node,
+    g: Any,
+    cotangents: dict[int, Any],
+    waiting: dict[int, Node],
+    heap: list[int],
+    owned: set[int],
+) -> None:
+    """Add a contribution to the cotangent of `node`."""
+    number = node.number
+    total = cotangents.get(number)
+    if total is None:
+        cotangents[number] = g
+        waiting[number] = node
+        heappush(heap, number)
+    elif type(g) is Partial or type(total) is Partial:
+        cotangents[number] = _add_partial(number, total, g, owned)
+    elif number in owned:
+        total += g
+        cotangents[number] = total
+    else:
+        cotangents[number] = total + g
+        owned.add(number)
+
+
+def _add_partial(number: int, total: Any, g: Any, owned: set[int]) -> Any:
+    if type(total) is Partial:
+        total = total.dense(spaces[type(total.g)])
+        owned.add(number)
+    xp = spaces[type(total)]
+    if type(g) is not Partial:
+        return total + g
+    if number not in owned:
+        total = xp.copy(total)
+        owned.add(number)
+    return xp.add_into(total, g.g, g.key)
+
+
+def _walk_wrapped(roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted: set[Node]) -> dict[Node, Any]:
+    """The walk where cotangents or saved values are wrappers: every sum is an operation of the table."""
+    cotangents: dict[int, Any] = {}
+    waiting: dict[int, Node] = {}
+    heap: list[int] = []
+    results: dict[Node, Any] = {}
+    add = OPS["add"].call
+
+    def accumulate(node: Node, g: Any) -> None:
+        number = node.number
+        if number in cotangents:
+            cotangents[number] = add(cotangents[number], g)
+        else:
+            cotangents[number] = g
+            waiting[number] = node
+            heappush(heap, number)
+
+    for root, g in roots:
+        accumulate(root, g)
+    while heap:
+        node = waiting.pop(heappop(heap))
+        g = cotangents.pop(node.number)
+        if node.variant is LEAF or node in wanted:
+            results[node] = g
+        if node.variant is LEAF:
+            continue
+        saved = _reattached(node) if create_graph else tuple(node.saved)
+        xp = namespace_of(g, saved)
+        real = not xp.isdtype(g.dtype, "complex floating")
+        gs = (node.variant.rule if real else node.variant.adjoint)(xp, g, *saved)
+        for parent, gi in zip(node.parents, (gs,) if node.second is None else gs, strict=True):
+            if gi is not None:
+                accumulate(parent, gi.dense(namespace_of(gi.g, ())) if type(gi) is Partial else gi)
+    return results
+
+
+def _reattached(node: Node) -> list[Any]:
+    """Saved raw values as tensors with their nodes, so that the rule's own operations are recorded."""
+    parents = node.parents
+    return [
+        value if kind is None else wrap(value, node if kind < 0 else parents[kind])
+        for value, kind in zip(node.saved, node.variant.kinds, strict=True)
+    ]
+
+
+def namespace_of(g: Any, others: Iterable[Any]) -> Any:
+    """The namespace that a rule runs on: the raw one unless anything is a wrapper."""
+    for value in (g, *others):
+        if isinstance(value, Array):
+            return value.__array_namespace__()
+    return spaces[type(innermost(g))]
+
+
+def raw_space(x: Any) -> Space:
+    """The raw namespace of the backend inside all wrappers."""
+    return spaces[type(innermost(x))]

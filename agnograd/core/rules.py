@@ -1,0 +1,92 @@
+"""Helpers of the rules, in names of the standard only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agnograd.core.op import Sample, Uniform
+
+Array = Any
+Axis = int | tuple[int, ...] | None
+
+Complex = Uniform(kind="complex")
+
+
+def is_complex(xp: Any, x: Array) -> bool:
+    """Whether the dtype is complex."""
+    return x.dtype not in xp.reals
+
+
+def as_array(xp: Any, x: Any, like: Array) -> Array:
+    """A Python scalar as an array of the shape, dtype and device of `like`; an array as it is."""
+    return xp.full_like(like, x) if isinstance(x, (int, float, complex)) else x
+
+
+def nonzero(xp: Any, x: Array) -> Array:
+    """`x` with ones in place of zeros: a denominator that is safe where another rule masks the quotient."""
+    return xp.where(x == 0, 1, x)
+
+
+def sign(xp: Any, x: Array) -> Array:
+    """x / abs(x), and 0 at 0; `xp.sign` synchronises a GPU on some backends."""
+    if is_complex(xp, x):
+        return x / nonzero(xp, xp.abs(x))
+    return xp.where(x > 0, xp.ones_like(x), xp.where(x < 0, -xp.ones_like(x), xp.zeros_like(x)))
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes of a reduction, not negative and in order."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted(a % ndim for a in ((axis,) if isinstance(axis, int) else axis)))
+
+
+def kept(shape: Sequence[int], axis: Axis) -> tuple[int, ...]:
+    """The shape of a reduction with ``keepdims=True``."""
+    reduced = axes_of(axis, len(shape))
+    return tuple(1 if i in reduced else n for i, n in enumerate(shape))
+
+
+def keepdims_of(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
+    """A reduction's output with its reduced axes put back, of size one."""
+    full = kept(shape, axis)
+    return g if g.shape == full else xp.reshape(g, full)
+
+
+def expand(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
+    """A reduction's output repeated to the shape of its input."""
+    return xp.broadcast_to(keepdims_of(xp, g, shape, axis), tuple(shape))
+
+
+def count(shape: Sequence[int], axis: Axis) -> int:
+    """Number of elements that a reduction combines."""
+    total = 1
+    for a in axes_of(axis, len(shape)):
+        total *= shape[a]
+    return total
+
+
+# -- samples ------------------------------------------------------------------------------------------------------------
+
+
+def unary(low: float = -2.0, high: float = 2.0, *, complex_: bool = True) -> list[Sample]:
+    """Real and complex values in an interval; 0-d, empty and two-dimensional arrays."""
+    real = [Sample((Uniform(low, high, shape),)) for shape in ((3,), (), (0,), (2, 3))]
+    return [*real, Sample((Uniform(low, high, kind="complex"),))] if complex_ else real
+
+
+def binary(low: float = -2.0, high: float = 2.0, *, complex_: bool = True) -> list[Sample]:
+    """Equal shapes, broadcasting both ways, 0-d, empty, Python scalars; real, complex and one of each."""
+    shapes = [((3,), (3,)), ((2, 1), (3,)), ((3,), (2, 3)), ((), (3,)), ((), ()), ((0,), ()), ((0, 1), (3,))]
+    samples = [Sample((Uniform(low, high, a), Uniform(low, high, b))) for a, b in shapes]
+    samples += [Sample((Uniform(low, high), 1.5)), Sample((1.5, Uniform(low, high)))]
+    if complex_:
+        z = Uniform(low, high, kind="complex")
+        samples += [Sample((z, z)), Sample((z, Uniform(low, high))), Sample((Uniform(low, high, (2, 1)), z))]
+    return samples
+
+
+def edge(*arrays: Any, gradient: tuple[Any, ...] | None = None, **params: Any) -> Sample:
+    """Values where the derivative is a convention."""
+    return Sample(arrays, params, gradient)

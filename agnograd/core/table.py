@@ -1,0 +1,262 @@
+"""The table of operations, and the namespaces of raw arrays that its rules run on.
+
+Both are plain dictionaries, filled from above (`agnograd.plugins`), so that an operation costs a look-up and no hook:
+``spaces[type(x)]`` is the namespace of a raw array, ``op.bodies[type(x)]`` the function that runs `op` on it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from agnograd.core.op import Op, Partial, Spec
+from agnograd.errors import ForeignArrayError, RuleError, UnknownOperationError, UnsupportedError
+
+Array = Any
+
+OPS: dict[str, Op] = {}
+
+# Bodies that rules and the engine share and that are no operations: they may write into what they are given.
+_internal: dict[str, Callable[..., Any]] = {}
+
+_binders: list[Callable[[Op], None]] = []
+
+
+def register(op: Op) -> Op:
+    """Add an operation to the table.
+
+    Raises
+    ------
+    RuleError
+        If the name is taken.
+    """
+    if op.name in OPS:
+        msg = f"operation {op.name!r} is registered already. Give yours a name with a prefix, 'mypackage.{op.name}'."
+        raise RuleError(msg)
+    OPS[op.name] = op
+    op.bodies = _Bodies(op)
+    for bind in _binders:
+        bind(op)
+    return op
+
+
+def internal(name: str, body: Callable[..., Any]) -> None:
+    """Make ``body(xp, ...)`` available to rules on raw arrays as ``xp.name(...)``."""
+    _internal[name] = body
+
+
+def unregister(name: str) -> None:
+    """Take an operation out of the table, for plugins that are unloaded."""
+    OPS.pop(name, None)
+
+
+def bind_with(bind: Callable[[Op], None]) -> None:
+    """Call `bind` for every operation, present and future."""
+    _binders.append(bind)
+    for op in OPS.values():
+        bind(op)
+
+
+def find(name: str) -> Op:
+    """The operation of that name.
+
+    Raises
+    ------
+    UnknownOperationError
+        If there is none; the message proposes similar names.
+    """
+    try:
+        return OPS[name]
+    except KeyError:
+        close = difflib.get_close_matches(name, OPS, n=3)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        msg = f"no operation named {name!r}.{hint}"
+        raise UnknownOperationError(msg) from None
+
+
+class Space:
+    """The namespace of one backend's raw arrays, as rules see it.
+
+    An attribute is looked for in this order: a kernel that the backend or a plugin gives, the operation's own body
+    in standard names, the backend's module. It is found once and then a plain attribute.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend, for messages.
+    module : module
+        The backend's Array API namespace.
+    kernels : dict
+        Operation name to a faster body, or to one for an operation that the module lacks.
+    device : callable
+        ``device(x)`` of a raw array.
+    copy : callable
+        ``copy(x)``, an independent array; writes of the engine go into such copies only.
+    writeable : bool
+        Whether arrays can be written in place.
+    is_scalar : callable or None
+        ``is_scalar(x)``: whether a value may be taken as a Python scalar by other backends, as NumPy's scalars are.
+    backend : object
+        The description that the namespace was made from (`agnograd.hookspecs.Backend`).
+    guard : callable or None
+        ``guard(x)`` is a context manager under which work on `x` must run (the current device of CuPy).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: Any,
+        *,
+        kernels: dict[str, Callable[..., Any]] | None = None,
+        device: Callable[[Array], Any],
+        copy: Callable[[Array], Array],
+        writeable: bool = True,
+        guard: Callable[[Array], Any] | None = None,
+        is_scalar: Callable[[Array], bool] | None = None,
+        backend: Any = None,
+        prefix: str = "",
+    ) -> None:
+        self.name = name
+        self.backend = backend
+        self.module = module
+        self.kernels = kernels if kernels is not None else {}
+        self.device = device
+        self.copy = copy
+        self.writeable = writeable
+        self.guard = guard
+        self.is_scalar = is_scalar
+        self.prefix = prefix
+        main = module if not prefix else None
+        # Rules ask `x.dtype in xp.reals`: the identity test of the first hit makes it cheap.
+        self.reals = _dtypes(main, "float64", "float32")
+        self.floats = self.reals + _dtypes(main, "complex128", "complex64")
+        if main is not None:
+            self.linalg = self._extension("linalg")
+            self.fft = self._extension("fft")
+
+    def _extension(self, name: str) -> Space:
+        return Space(
+            self.name,
+            getattr(self.module, name, None),
+            kernels=self.kernels,
+            device=self.device,
+            copy=self.copy,
+            guard=self.guard,
+            prefix=f"{name}.",
+        )
+
+    def __repr__(self) -> str:
+        return f"<raw namespace of {self.name}{self.prefix and ' ' + self.prefix}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        full = self.prefix + name
+        op = OPS.get(full)
+        if full in self.kernels:
+            found = self.kernels[full]
+        elif op is not None and op.body is not None:
+            found = partial(op.body, self)
+        elif full in _internal:
+            found = partial(_internal[full], self)
+        else:
+            found = getattr(self.module, name, None)
+        if found is None:
+            msg = f"backend {self.name!r} has no {full!r}, and no other operation of the table expresses it"
+            raise UnsupportedError(msg)
+        if self.guard is not None and callable(found) and not isinstance(found, type):
+            found = _guarded(found, self.guard)
+        setattr(self, name, found)
+        return found
+
+    def spec(self, x: Array) -> Spec:
+        """Shape, dtype and device of an array."""
+        return Spec(x.shape, x.dtype, self.device(x), self.name)
+
+    def partial_cotangent(self, g: Array, key: Any, spec: Spec) -> Partial:
+        """The cotangent of an array of which only ``x[key]`` was used."""
+        return Partial(g, key, spec)
+
+    def set(self, x: Array, key: Any, value: Any) -> Array:
+        """`x` with ``x[key] = value``; in place where the backend's arrays can be written."""
+        x[key] = value
+        return x
+
+
+def _dtypes(module: Any, *names: str) -> tuple[Any, ...]:
+    # NumPy's dtype names are classes; the dtype of an array is an instance, equal but not identical.
+    return tuple(module.empty((0,), dtype=getattr(module, n)).dtype for n in names if hasattr(module, n))
+
+
+def _guarded(function: Callable[..., Any], guard: Callable[[Array], Any]) -> Callable[..., Any]:
+    def guarded(*args: Any, **params: Any) -> Any:
+        arrays = args[0] if args and isinstance(args[0], (tuple, list)) else args
+        for x in arrays:
+            if hasattr(x, "dtype"):
+                with guard(x):
+                    return function(*args, **params)
+        return function(*args, **params)
+
+    return guarded
+
+
+class _Spaces(dict[type, Space]):
+    """Type of a raw array to its namespace; an unknown type asks the backends once."""
+
+    # Set by the plugin manager: a type's namespace, and a backend's by name.
+    resolve: Callable[[type], Space | None] | None = None
+    named: Callable[[str], Space]
+
+    def __missing__(self, type_: type) -> Space:
+        space = self.resolve(type_) if self.resolve is not None else None
+        if space is None:
+            msg = (
+                f"{type_.__module__}.{type_.__qualname__} is no array of a registered backend. Convert it with "
+                f"agnograd.asarray, or register a backend for it (see agnograd.hookspecs)."
+            )
+            raise ForeignArrayError(msg)
+        self[type_] = space
+        return space
+
+    def known(self, type_: type) -> Space | None:
+        """The namespace of a type, or None where it is no array type."""
+        try:
+            return self[type_]
+        except ForeignArrayError:
+            return None
+
+
+spaces = _Spaces()
+
+
+class _Bodies(dict[type, Callable[..., Any]]):
+    """Type of a raw array to the function that runs one operation on it."""
+
+    def __init__(self, op: Op) -> None:
+        super().__init__()
+        self.op = op
+
+    def __missing__(self, type_: type) -> Callable[..., Any]:
+        space: Any = spaces[type_]
+        for part in self.op.name.split("."):
+            space = getattr(space, part)
+        self[type_] = space
+        return space  # type: ignore[no-any-return]
+
+
+def forget_bodies() -> None:
+    """Look all bodies up again, after kernels were added or removed."""
+    for space in _all_spaces():
+        for name in [n for n in vars(space) if n in OPS or f"{space.prefix}{n}" in OPS]:
+            delattr(space, name)
+    for op in OPS.values():
+        op.bodies.clear()
+
+
+def _all_spaces() -> Iterator[Space]:
+    for space in {id(s): s for s in spaces.values()}.values():
+        yield space
+        yield space.linalg
+        yield space.fft

@@ -1,0 +1,154 @@
+"""The three tiers in which a derivative is declared (see `agnograd.core.op`), and operations without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from agnograd.core.op import Op, Rule, Sample
+from agnograd.errors import RuleError
+
+
+def elementwise(
+    declaration: str,
+    *,
+    samples: Iterable[Sample],
+    body: Rule | None = None,
+    doc: str = "",
+    arrays: Sequence[str] | None = None,
+    **partials: Rule | int,
+) -> Op:
+    """An operation on elements that broadcast.
+
+    Parameters
+    ----------
+    declaration : str
+        Name and parameters, as in ``"multiply(x1, x2, /)"``.
+    samples : iterable of Sample
+    body : callable, optional
+        ``body(xp, *arrays, **params)`` in standard names, where the standard has no such function.
+    doc : str
+        The mathematics in a line.
+    **partials
+        For each differentiable argument its partial derivative: a function of what it reads, or 1, -1 or 0. A
+        function that names ``g`` returns the product of ``g`` and the partial.
+
+    Examples
+    --------
+    >>> from agnograd.core.op import Sample, Uniform
+    >>> cube = elementwise(
+    ...     "cube(x, /)",
+    ...     body=lambda xp, x: x * x * x,
+    ...     x=lambda xp, x: 3 * x * x,
+    ...     samples=[Sample((Uniform(),))],
+    ... )
+    >>> cube
+    <operation cube(x, /), elementwise>
+    """
+    op = Op(declaration, tier="elementwise", body=body, samples=samples, doc=doc, arrays=arrays)
+    _check_arguments(op, partials)
+    for rule in partials.values():
+        if not isinstance(rule, int):
+            op.check_names(rule, ("g",))
+    op.partials = dict(partials)
+    return op
+
+
+def linear(
+    declaration: str,
+    *,
+    samples: Iterable[Sample],
+    body: Rule | None = None,
+    doc: str = "",
+    view: Rule | None = None,
+    arrays: Sequence[str] | None = None,
+    jointly: Callable[..., Any] | None = None,
+    **transposes: Rule,
+) -> Op:
+    """An operation that is linear in each argument that has a transpose.
+
+    Parameters
+    ----------
+    view : callable, optional
+        ``view(base, value, **params)``: the base after its view was overwritten with `value`, for operations whose
+        result aliases its argument.
+    jointly : callable, optional
+        ``jointly(xp, g, ..., needs)`` returns a transpose for each position in `needs`, for operations that are linear
+        in all arguments together (a sum, not a product): their JVP runs the operation once, on all tangents.
+    **transposes
+        For each linear argument ``rule(xp, g, ...)``.
+    """
+    op = Op(declaration, tier="linear", body=body, samples=samples, doc=doc, view=view, arrays=arrays)
+    _check_arguments(op, transposes)
+    for rule in transposes.values():
+        op.check_names(rule, ("g",))
+    op.transposes = dict(transposes)
+    if jointly is not None:
+        op.check_names(jointly, ("g", "needs"))
+        op.joint_vjp = jointly
+        op.jointly_linear = True
+    return op
+
+
+def general(
+    declaration: str,
+    *,
+    samples: Iterable[Sample],
+    vjp: Mapping[str, Rule],
+    jvp: Mapping[str, Rule],
+    body: Rule | None = None,
+    doc: str = "",
+    arrays: Sequence[str] | None = None,
+) -> Op:
+    """An operation with a rule of its own for each argument and mode.
+
+    Parameters
+    ----------
+    vjp : mapping
+        Argument name to ``rule(xp, g, ...)``.
+    jvp : mapping
+        Argument name to ``rule(xp, t, ...)``; the contributions of the arguments are summed.
+    """
+    op = Op(declaration, tier="general", body=body, samples=samples, doc=doc, arrays=arrays)
+    if set(vjp) != set(jvp):
+        msg = f"{op.name!r} has a VJP for {sorted(vjp)} and a JVP for {sorted(jvp)}: give both for each argument"
+        raise RuleError(msg)
+    _check_arguments(op, vjp)
+    for rule in vjp.values():
+        op.check_names(rule, ("g",))
+    for rule in jvp.values():
+        op.check_names(rule, ("t",))
+    op.transposes = dict(vjp)
+    op.jvps = dict(jvp)
+    return op
+
+
+def nondifferentiable(
+    declaration: str,
+    *,
+    samples: Iterable[Sample],
+    body: Rule | None = None,
+    doc: str = "",
+    arrays: Sequence[str] | None = None,
+) -> Op:
+    """An operation whose output never carries a gradient: comparisons, indices, truth values."""
+    return Op(declaration, tier="none", body=body, samples=samples, doc=doc, connected=False, arrays=arrays)
+
+
+def composite(
+    declaration: str,
+    *,
+    samples: Iterable[Sample],
+    body: Rule,
+    doc: str = "",
+    arrays: Sequence[str] | None = None,
+) -> Op:
+    """A function that is exact and stable when written with other operations; their rules differentiate it."""
+    return Op(declaration, tier="composite", body=body, samples=samples, doc=doc, arrays=arrays)
+
+
+def _check_arguments(op: Op, rules: Mapping[str, Any]) -> None:
+    unknown = sorted(set(rules) - set(op.arrays))
+    if unknown:
+        msg = f"{op.name!r} has a rule for {unknown}, which are none of its array arguments {list(op.arrays)}"
+        raise RuleError(msg)

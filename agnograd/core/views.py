@@ -1,0 +1,138 @@
+"""Views, and what a write means for them.
+
+The value of a wrapper is immutable. A write gives the object a new value and a new node, so whatever the graph saved
+stays what it was and no version counter is needed. Views alias all the same: a write through a view is scattered back
+into its base, and live views of a base that was written to become *stale*: they compute their value again at the next
+read. Reads of anything else pay nothing, since the state is the object's class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import ref
+
+from agnograd.core.array import Array
+from agnograd.core.forward import Dual
+from agnograd.core.level import recording, reset_recording, set_recording
+from agnograd.core.op import Op
+from agnograd.core.reverse import Reverse, classes
+
+
+def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
+    """Remember that `view` is ``op(base, **params)``; with no operation, that it shares the value and has no graph."""
+    if view is base:
+        return
+    view._view = base, op, params
+    live = getattr(base, "_views", None)
+    if live is None:
+        base._views = [ref(view)]
+        return
+    live.append(ref(view))
+    if len(live) & (len(live) - 1) == 0 and len(live) >= 16:
+        # At each doubling dead views are dropped: amortised constant cost.
+        live[:] = [r for r in live if r() is not None]
+
+
+def settled(x: Any) -> Any:
+    """`x` itself with a value of its own, or the wrapper that it stands for."""
+    while isinstance(x, Array):
+        if isinstance(x, x.stale_class):
+            refresh(x)
+        elif isinstance(x, x.handle_class):
+            x = x._array
+        elif isinstance(x, classes.owner):
+            x.__class__ = classes.plain
+        else:
+            return x
+    return x
+
+
+def _plain_class(x: Array) -> type[Array]:
+    return classes.plain if isinstance(x, Reverse) else Dual
+
+
+def refresh(view: Array) -> None:
+    """Compute the value of a stale view again."""
+    base, op, params = view._view
+    view.__class__ = _plain_class(view)
+    live = settled(base)
+    if op is None:
+        value = live._array if isinstance(live, Array) else live
+        view._array = value
+        return
+    # What was recorded when the view was made is recorded again, whatever the grad mode is at the time of reading.
+    token = set_recording(True) if getattr(view, "_node", None) is not None else None
+    try:
+        fresh = op.call(live, **params)
+    finally:
+        if token is not None:
+            reset_recording(token)
+    become(view, fresh)
+
+
+def become(x: Array, new: Any) -> None:
+    """Give the object `x` the value and the place in the graph of the wrapper `new`."""
+    new = settled(new)
+    if isinstance(new, Reverse) and isinstance(x, Reverse) and (x.level is None or new.level is None or x.level is new.level):
+        x.__class__ = type(new)
+        x._array = new._array
+        x._node = new._node
+    elif isinstance(new, Dual) and isinstance(x, Dual) and x.level is new.level:
+        x.__class__ = Dual
+        x._array = new._array
+        x._tangent = new._tangent
+    elif isinstance(x, Dual) and (new.level is None or new.level.serial < x._level.serial):
+        # Overwritten with something that has no tangent here: a constant of this level.
+        x.__class__ = x.handle_class
+        x._array = new
+    else:
+        x.__class__ = x.handle_class
+        x._array = new
+        if isinstance(x, Reverse):
+            x._node = None
+
+
+def make_stale(x: Array) -> None:
+    for weak in getattr(x, "_views", None) or ():
+        view = weak()
+        if view is not None:
+            view.__class__ = view.stale_class
+            make_stale(view)
+
+
+def root_of(x: Array) -> Array:
+    """The array that a chain of views goes back to."""
+    while True:
+        origin = getattr(x, "_view", None)
+        if origin is None:
+            return x
+        x = origin[0]
+
+
+def assign(x: Array, new: Any) -> None:
+    """Make `new` the value of `x`, of the base that it is a view of, and so of every other view."""
+    origin = getattr(x, "_view", None)
+    if origin is None:
+        _overwrite(x, new)
+        make_stale(x)
+        return
+    base, op, params = origin
+    if op is None:
+        # An alias made by detach() or data: the base takes the value and keeps its graph.
+        token = set_recording(False)
+        try:
+            assign(base, new)
+        finally:
+            reset_recording(token)
+        return
+    assign(base, op.view(settled(base), new, **params))  # type: ignore[misc]
+
+
+def _overwrite(x: Array, new: Any) -> None:
+    new = settled(new)
+    if recording() is False and isinstance(x, Reverse) and x._node is not None:
+        x._array = new._array if isinstance(new, Reverse) else new
+        return
+    if not isinstance(new, Array):
+        new = classes.plain(new, None)
+    become(x, new)

@@ -1,0 +1,224 @@
+"""What a plugin may provide: the one file that its author must read.
+
+A plugin is a module (or any object) with functions of these names, marked by `hookimpl`, in a distribution that
+declares it in the entry-point group ``agnograd``::
+
+    [project.entry-points.agnograd]
+    mypackage = "mypackage.agnograd_plugin"
+
+Hooks return descriptions. They are called once, when plugins are first needed, so that everything can be attributed to
+its plugin, validated and checked for conflicts before anything changes. A plugin that fails is skipped with a warning
+that names it, and never breaks the import of agnograd.
+
+Compatibility: `API_VERSION` is (major, minor). A minor version adds hooks, arguments or fields with defaults; what
+exists is removed only with a new major version, after a warning for at least one minor version. A plugin that uses a
+hook newer than the oldest agnograd it supports marks it ``@hookimpl(optionalhook=True)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from agnograd.core.op import Op
+
+API_VERSION = (1, 0)
+
+hookspec = pluggy.HookspecMarker("agnograd")
+hookimpl = pluggy.HookimplMarker("agnograd")
+
+Array = Any
+
+
+def _identity(x: Array) -> Array:
+    return x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """An array library.
+
+    Names of modules, types and functions are strings where that spares an import: describing a backend must not import
+    its library.
+
+    Parameters
+    ----------
+    name : str
+        Name by which users choose it.
+    namespace : str
+        Importable module with the functions of the Array API standard, such as ``"array_api_compat.cupy"``.
+    array_types : tuple of str
+        Types of its arrays as ``"module:Class"``. Subclasses are recognised too.
+    requires : tuple of str
+        Modules that must be importable.
+    extra : str
+        The extra of agnograd that installs it, or a requirement for pip.
+    lazy : bool
+        Whether arrays are computed only on demand.
+    writeable : bool
+        Whether arrays can be written in place.
+    to_host : callable
+        ``to_host(x)``, a NumPy array with the values of `x`.
+    from_host : callable or None
+        ``from_host(array)``, an array of the backend. By default the namespace's ``asarray``.
+    expose : callable
+        ``expose(x)``, what users get of an internal value; NumPy gives a read-only view.
+    copy : callable or None
+        ``copy(x)``, an independent array. By default the namespace's ``asarray(x, copy=True)``.
+    device : callable or None
+        ``device(x)``. By default what array-api-compat answers.
+    to_device : callable or None
+        ``to_device(x, device, stream)``. By default what array-api-compat does.
+    guard : callable or None
+        Called once, when the backend is first used. Returns ``guard(x)``, which gives a context manager under which
+        work on `x` must run (the current device of a GPU), or None where the machine needs none.
+    kernels : callable or None
+        Returns a mapping of operation names to functions on raw arrays: faster bodies, and those that the namespace
+        lacks. Called once, when the backend is first used.
+    synchronise : callable or None
+        Waits until all work is done, for timing.
+    describe : callable or None
+        ``describe(x)``, the part of a tensor's text that stands for the values. It must not compute a lazy array and
+        must not move a large one.
+    randn : callable or None
+        ``randn(shape, dtype, seed)``, normally distributed values; by default NumPy's, moved to the backend.
+    is_scalar : callable or None
+        ``is_scalar(x)``: whether a value may be taken as a Python scalar by other backends.
+    doc, url : str
+        A sentence for listings, and where the library is documented.
+
+    Examples
+    --------
+    >>> Backend(name="mylib", namespace="mylib.array_api", array_types=("mylib:Array",), requires=("mylib",)).name
+    'mylib'
+    """
+
+    name: str
+    namespace: str
+    array_types: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    extra: str = ""
+    lazy: bool = False
+    writeable: bool = True
+    to_host: Callable[[Array], Any] = _identity
+    from_host: Callable[[Any], Array] | None = None
+    expose: Callable[[Array], Array] = _identity
+    copy: Callable[[Array], Array] | None = None
+    device: Callable[[Array], Any] | None = None
+    to_device: Callable[[Array, Any, Any], Array] | None = None
+    guard: Callable[[], Callable[[Array], Any] | None] | None = None
+    kernels: Callable[[], Mapping[str, Callable[..., Any]]] | None = None
+    synchronise: Callable[[], None] | None = None
+    describe: Callable[[Array], str] | None = None
+    randn: Callable[..., Array] | None = None
+    is_scalar: Callable[[Array], bool] | None = None
+    doc: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """A faster body of one operation on one backend, with the same mathematics.
+
+    Parameters
+    ----------
+    op : str
+        Name of the operation, ``"linalg.cholesky"``.
+    backend : str
+        Name of the backend.
+    body : callable
+        ``body(*arrays, **params)`` on the backend's raw arrays.
+    """
+
+    op: str
+    backend: str
+    body: Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObserverSpec:
+    """Something that can watch operations run. Installing a plugin never switches it on: users do, by name.
+
+    Parameters
+    ----------
+    name : str
+        Name by which users switch it on.
+    factory : callable
+        Returns a context manager.
+    doc : str
+        A sentence for listings.
+    """
+
+    name: str
+    factory: Callable[..., Any]
+    doc: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@hookspec
+def agnograd_backends() -> Iterable[Backend]:  # type: ignore[empty-body]
+    """Return the backends that the plugin adds.
+
+    .. versionadded:: 1.0
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def agnograd_backends():
+    ...     yield Backend(name="mylib", namespace="mylib.array_api", array_types=("mylib:Array",))
+    """
+
+
+@hookspec
+def agnograd_ops() -> Iterable[Op]:  # type: ignore[empty-body]
+    """Return the operations that the plugin adds, made by `agnograd.core.tiers`; their names carry a prefix.
+
+    .. versionadded:: 1.0
+
+    Examples
+    --------
+    >>> from agnograd.core.op import Sample, Uniform
+    >>> from agnograd.core.tiers import elementwise
+    >>> @hookimpl
+    ... def agnograd_ops():
+    ...     yield elementwise(
+    ...         "mypackage.softplus(x, /)",
+    ...         body=lambda xp, x: xp.logaddexp(x, xp.zeros_like(x)),
+    ...         x=lambda xp, g, x: g / (1 + xp.exp(-x)),
+    ...         samples=[Sample((Uniform(),))],
+    ...     )
+    """
+
+
+@hookspec
+def agnograd_kernels() -> Iterable[Kernel]:  # type: ignore[empty-body]
+    """Return faster bodies for operations that exist.
+
+    .. versionadded:: 1.0
+
+    Examples
+    --------
+    >>> @hookimpl
+    ... def agnograd_kernels():
+    ...     import numpy as np
+    ...
+    ...     yield Kernel(op="exp", backend="numpy", body=np.exp)
+    """
+
+
+@hookspec
+def agnograd_observers() -> Iterable[ObserverSpec]:  # type: ignore[empty-body]
+    """Return observers that users may switch on by name.
+
+    .. versionadded:: 1.0
+
+    Examples
+    --------
+    >>> import contextlib
+    >>> @hookimpl
+    ... def agnograd_observers():
+    ...     yield ObserverSpec(name="silent", factory=contextlib.nullcontext, doc="watches nothing")
+    """

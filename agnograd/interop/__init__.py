@@ -1,0 +1,1 @@
+"""Bridges to libraries that ask an array for more than the standard."""

@@ -1,0 +1,387 @@
+"""The Array API namespace of a backend: what tensors answer to ``__array_namespace__``.
+
+There is one for each backend, shared by all wrappers. Its functions are the operations of the table; only what no
+array argument decides (creation, dtypes, inspection) is bound to the backend.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from agnograd.core import apply as _apply
+from agnograd.core.array import Array, innermost
+from agnograd.core.op import Spec
+
+from agnograd.core.table import OPS, Space, spaces
+from agnograd.core.views import settled
+
+from agnograd.tensors import Tensor
+
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+DTYPES = (
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
+)  # fmt: skip
+CREATION = ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
+_EXTENSIONS = ("linalg", "fft")
+
+
+class Namespace:
+    """The functions, dtypes and constants of the standard on tensors of one backend.
+
+    Get it from `agnograd.namespace` or from an array. Names that the standard does not have: ``embed``,
+    ``scatter_add``, ``setitem``, ``clone`` and the operations of plugins.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> xp = ag.namespace("numpy")
+    >>> xp.sum(xp.ones((2, 2)))
+    tensor(4.)
+    >>> xp.__name__
+    'agnograd.namespaces.numpy'
+    """
+
+    __array_api_version__ = "2025.12"
+    e = math.e
+    inf = math.inf
+    nan = math.nan
+    newaxis = None
+    pi = math.pi
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self.__name__ = f"agnograd.namespaces.{space.name}"
+        # Rules ask for these, on wrappers as on raw arrays.
+        self.reals = space.reals
+        self.floats = space.floats
+        self.linalg = _Extension(self, "linalg")
+        self.fft = _Extension(self, "fft")
+
+    def __repr__(self) -> str:
+        return f"<array namespace {self.__name__!r}>"
+
+    def __reduce__(self) -> Any:
+        return namespace, (self._space.name,)
+
+    def __getattr__(self, name: str) -> Any:
+        op = OPS.get(name)
+        if op is not None:
+            found = op.call
+        elif name in DTYPES:
+            found = getattr(self._space.module, name)
+        elif name in CREATION:
+            found = _creator(self._space, name)
+        else:
+            msg = f"namespace {self.__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        setattr(self, name, found)
+        return found
+
+    def __dir__(self) -> list[str]:
+        own = [n for n in (*vars(type(self)), *vars(self)) if not n.startswith("_")]
+        return sorted({*own, *(n for n in OPS if "." not in n), *DTYPES, *CREATION})
+
+    # -- creation from data ------------------------------------------------------------------------------------------
+
+    def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+        """A tensor of `obj`: a tensor itself, an array of the backend (shared), numbers or nested sequences.
+
+        A sequence that holds tensors is stacked, so that their gradients are kept.
+        """
+        obj = settled(obj)
+        if isinstance(obj, Array):
+            out: Any = obj
+            if dtype is not None and out.dtype != dtype:
+                out = OPS["astype"].call(out, dtype)
+            elif copy:
+                out = OPS["clone"].call(out)
+            return out if device is None or device == out.device else OPS["to_device"].call(out, device)
+        if isinstance(obj, (list, tuple)) and _holds_wrapper(obj):
+            return self.asarray(_stacked(self, obj), dtype=dtype, device=device)
+        return Tensor(raw_asarray(self._space, obj, dtype=dtype, device=device, copy=copy), None)
+
+    def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+        """A tensor over the memory of any array that exports DLPack."""
+        options = {k: v for k, v in {"device": device, "copy": copy}.items() if v is not None}
+        return Tensor(self._space.module.from_dlpack(innermost(x) if isinstance(x, Array) else x, **options), None)
+
+    def meshgrid(self, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
+        """Coordinate arrays from one-dimensional ones."""
+        n = len(arrays)
+        swap = indexing == "xy" and n > 1
+        order = [1, 0, *range(2, n)] if swap else list(range(n))
+        shaped = [
+            self.reshape(x, tuple(-1 if i == order[k] else 1 for i in range(n))) for k, x in enumerate(arrays)
+        ]
+        return self.broadcast_arrays(*shaped)  # type: ignore[no-any-return]
+
+    # -- inspection --------------------------------------------------------------------------------------------------
+
+    def __array_namespace_info__(self) -> Any:
+        return self._space.module.__array_namespace_info__()
+
+    def isdtype(self, dtype: Any, kind: Any) -> bool:
+        """Whether a dtype is of a kind."""
+        return self._space.module.isdtype(dtype, kind)  # type: ignore[no-any-return]
+
+    def can_cast(self, from_: Any, to: Any, /) -> bool:
+        """Whether a dtype, or that of an array, casts to another without loss of kind."""
+        return self._space.module.can_cast(_dtype_of(from_), to)  # type: ignore[no-any-return]
+
+    def finfo(self, type: Any, /) -> Any:
+        """Machine limits of a floating-point dtype."""
+        return self._space.module.finfo(_dtype_of(type))
+
+    def iinfo(self, type: Any, /) -> Any:
+        """Machine limits of an integer dtype."""
+        return self._space.module.iinfo(_dtype_of(type))
+
+    def result_type(self, *arrays_and_dtypes: Any) -> Any:
+        """The dtype that an operation on these would have."""
+        return self._space.module.result_type(*(innermost(x) if isinstance(x, Array) else x for x in arrays_and_dtypes))
+
+    def broadcast_shapes(self, *shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape to which shapes broadcast.
+
+        Raises
+        ------
+        ValueError
+            If they do not.
+        """
+        return broadcast_shapes(*shapes)
+
+    # -- what rules ask for beyond the standard ----------------------------------------------------------------------
+
+    def device(self, x: Any) -> Any:
+        """The device of an array."""
+        return x.device
+
+    def partial_cotangent(self, g: Any, key: Any, spec: Spec) -> Any:
+        """The cotangent of an array of which only ``x[key]`` was used."""
+        return OPS["embed"].call(g, key=key, shape=tuple(spec.shape))
+
+
+class _Extension:
+    """The ``linalg`` or ``fft`` part of a namespace."""
+
+    def __init__(self, parent: Namespace, name: str) -> None:
+        self._prefix = name
+        self.__name__ = f"{parent.__name__}.{name}"
+
+    def __getattr__(self, name: str) -> Any:
+        op = OPS.get(f"{self._prefix}.{name}")
+        if op is None and self._prefix == "linalg":
+            op = OPS.get(name) if name in ("matmul", "matrix_transpose", "tensordot", "vecdot") else None
+        if op is None:
+            msg = f"namespace {self.__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        return op.call
+
+    def __dir__(self) -> list[str]:
+        return sorted(n.partition(".")[2] for n in OPS if n.startswith(f"{self._prefix}."))
+
+
+def _dtype_of(x: Any) -> Any:
+    return x.dtype if isinstance(x, Array) else x
+
+
+def _holds_wrapper(obj: Any) -> bool:
+    return any(_holds_wrapper(x) if isinstance(x, (list, tuple)) else isinstance(x, Array) for x in obj)
+
+
+def _stacked(xp: Namespace, obj: Any) -> Any:
+    return xp.stack([_stacked(xp, x) if isinstance(x, (list, tuple)) else xp.asarray(x) for x in obj])
+
+
+def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+    """An array of the backend from data; arrays of another library are refused, lists and numbers taken.
+
+    Raises
+    ------
+    MixedBackendsError
+        If `obj` is an array of another backend and neither a NumPy array nor a scalar.
+    """
+    options = {k: v for k, v in {"dtype": dtype, "device": device, "copy": copy}.items() if v is not None}
+    other = spaces.known(type(obj)) if hasattr(obj, "dtype") else None
+    if other is not None and other is not space:
+        if other.is_scalar is None:
+            msg = (
+                f"asarray of backend {space.name!r} got an array of {other.name!r} (shape {tuple(obj.shape)}, "
+                f"{obj.dtype}). Nothing moves between libraries silently: use agnograd.to_backend(x, {space.name!r})."
+            )
+            raise _apply.MixedBackendsError(msg)
+        obj = obj.item() if other.is_scalar(obj) else space.backend.from_host(obj)
+        options.pop("copy", None)
+    return space.module.asarray(obj, **options)
+
+
+def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The shape to which shapes broadcast; None stands for an unknown size."""
+    ndim = max((len(s) for s in shapes), default=0)
+    out: list[int | None] = [1] * ndim
+    for shape in shapes:
+        for i, n in enumerate(shape, ndim - len(shape)):
+            if out[i] == 1:
+                out[i] = n
+            elif n not in (1, out[i]):
+                if n is None or out[i] is None:
+                    out[i] = n if out[i] is None else out[i]
+                    continue
+                msg = f"shapes {', '.join(map(str, shapes))} do not broadcast: axis {i} has sizes {out[i]} and {n}"
+                raise ValueError(msg)
+    return tuple(out)
+
+
+def _creator(space: Space, name: str) -> Any:
+    function = getattr(space.module, name)
+
+    def create(*args: Any, **options: Any) -> Tensor:
+        args = tuple(x.item() if isinstance(x, Array) and name != "full" else x for x in args)
+        if name == "full" and len(args) > 1 and isinstance(args[1], Array):
+            # A filled array is its value broadcast: that keeps a gradient.
+            shape = (args[0],) if isinstance(args[0], int) else tuple(args[0])
+            out = OPS["broadcast_to"].call(args[1], shape)
+            return OPS["astype"].call(out, options["dtype"]) if options.get("dtype") is not None else out
+        options = {k: v for k, v in options.items() if v is not None}
+        return Tensor(function(*args, **options), None)
+
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = f"The standard's ``{name}`` on this backend."
+    return create
+
+
+# -- which namespace ----------------------------------------------------------------------------------------------------
+
+_namespaces: dict[str, Namespace] = {}
+_default: ContextVar[str | None] = ContextVar("agnograd_default_backend", default=None)
+_process_default: list[str] = []
+
+
+def namespace(backend: str | None = None) -> Namespace:
+    """The Array API namespace of a backend; of the default one if no name is given.
+
+    Parameters
+    ----------
+    backend : str, optional
+        Name of a backend, as ``python -m agnograd backends`` lists them.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is no such backend.
+    BackendUnavailableError
+        If its library is not installed or does not work here.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> xp = ag.namespace("numpy")
+    >>> xp is ag.ones(2).__array_namespace__()
+    True
+    """
+    name = backend if backend is not None else default_backend()
+    found = _namespaces.get(name)
+    space = spaces.named(name)
+    if found is None or found._space is not space:
+        found = _namespaces[name] = Namespace(space)
+    return found
+
+
+def _namespace_of(space: Space, api_version: str | None) -> Namespace:
+    if api_version is not None and api_version not in API_VERSIONS:
+        msg = f"api_version {api_version!r} is not known: {', '.join(API_VERSIONS)}"
+        raise ValueError(msg)
+    found = _namespaces.get(space.name)
+    if found is None or found._space is not space:
+        found = _namespaces[space.name] = Namespace(space)
+    return found
+
+
+def default_backend() -> str:
+    """Name of the backend that serves creation functions now."""
+    chosen = _default.get()
+    if chosen is not None:
+        return chosen
+    return _process_default[-1] if _process_default else os.environ.get("AGNOGRAD_BACKEND", "numpy")
+
+
+def set_default_backend(name: str) -> None:
+    """Choose the backend of creation functions for the process.
+
+    Raises
+    ------
+    UnknownBackendError, BackendUnavailableError
+        If it cannot be used; the default stays what it was.
+    """
+    spaces.named(name)
+    _process_default[:] = [name]
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[Namespace]:
+    """Choose the backend of creation functions within a block, in this thread or asyncio task.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> with ag.use_backend("numpy") as xp:
+    ...     xp.zeros(2)
+    tensor([0., 0.])
+    """
+    xp = namespace(name)
+    token = _default.set(name)
+    try:
+        yield xp
+    finally:
+        _default.reset(token)
+
+
+def default_float(space: Space) -> Any:
+    """The backend's own default dtype for real numbers."""
+    return space.module.__array_namespace_info__().default_dtypes(device=None)["real floating"]
+
+
+def to_backend(x: Any, name: str) -> Any:
+    """Convert an array or tensor to another backend, through host memory; the gradient travels back.
+
+    Parameters
+    ----------
+    x : Tensor or array
+    name : str
+        The backend to convert to.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.to_backend(ag.ones(2), "numpy")
+    tensor([1., 1.])
+    """
+    target = spaces.named(name)
+    x = settled(x)
+    if not isinstance(x, Array):
+        return target.backend.from_host(spaces[type(x)].backend.to_host(x))
+    if spaces[type(innermost(x))] is target:
+        return x
+    return OPS["to_backend"].call(x, name)
+
+
+def _default_array(x: Any) -> Any:
+    return spaces.named(default_backend()).module.asarray(x)
+
+
+_apply._default_array[:] = [_default_array]
+Array._namespace = staticmethod(_namespace_of)
+
+
+def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
+    """A shape given as one tuple or as separate sizes."""
+    if len(size) == 1 and not isinstance(size[0], int):
+        return tuple(int(n) for n in size[0])
+    return tuple(int(n) for n in size)
+
+

@@ -1,0 +1,41 @@
+"""The rules, one module for each page of the standard.
+
+A module is a table to read: every `Op` among its names is registered, in order.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from agnograd.core.op import Op
+from agnograd.core.table import register
+from agnograd.ops import (
+    creation,
+    data_type,
+    elementwise,
+    indexing,
+    linear_algebra,
+    manipulation,
+    searching,
+    sorting,
+    statistical,
+    utility,
+)
+
+FAMILIES: tuple[ModuleType, ...] = (
+    elementwise,
+    statistical,
+    linear_algebra,
+    manipulation,
+    indexing,
+    searching,
+    sorting,
+    data_type,
+    creation,
+    utility,
+)
+
+for _family in FAMILIES:
+    for _value in list(vars(_family).values()):
+        if isinstance(_value, Op):
+            register(_value)

@@ -1,0 +1,58 @@
+"""Data type and device functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agnograd.core.op import Sample, Spec, Uniform
+from agnograd.core.table import spaces
+from agnograd.core.tiers import linear
+
+Array = Any
+
+
+def _same(xp: Any, g: Array) -> Array:
+    return g
+
+
+def _to_device_vjp(xp: Any, g: Array, x_spec: Spec) -> Array:
+    return xp.to_device(g, device=x_spec.device)
+
+
+# The engine casts a cotangent to the dtype of its primal: the transpose has nothing left to do.
+astype = linear(
+    "astype(x, dtype, /, *, copy=True, device=None)",
+    arrays=("x",),
+    x=_same,
+    samples=[
+        Sample((Uniform(),), {"dtype": "float32"}),
+        Sample((Uniform(),), {"dtype": "complex128"}),
+        Sample((Uniform(kind="complex"),), {"dtype": "complex64"}),
+    ],
+)
+clone = linear(
+    "clone(x, /)",
+    body=lambda xp, x: xp.copy(x),
+    x=_same,
+    samples=[Sample((Uniform(),)), Sample((Uniform(kind="complex"),))],
+)
+to_device = linear(
+    "to_device(x, /, device, *, stream=None)",
+    body=lambda xp, x, device, *, stream=None: xp.backend.to_device(x, device, stream),
+    x=_to_device_vjp,
+    samples=[Sample((Uniform(),), {"device": "same"})],
+)
+
+
+def _to_backend(xp: Any, x: Array, name: str) -> Array:
+    return spaces.named(name).backend.from_host(xp.backend.to_host(x))
+
+
+# The only operation whose output belongs to another backend than its argument.
+to_backend = linear(
+    "to_backend(x, /, name)",
+    body=_to_backend,
+    x=lambda xp, g, x_spec: xp.to_backend(g, x_spec.backend),
+    samples=[Sample((Uniform(),), {"name": "numpy"})],
+)
+to_backend.changes_backend = True

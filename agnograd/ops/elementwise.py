@@ -1,0 +1,290 @@
+"""Elementwise functions.
+
+Each rule is the partial derivative, or, where it names ``g``, the product of ``g`` and the partial. For complex numbers
+the engine conjugates: the gradient of a real loss is the conjugate Wirtinger derivative. Formulas are those of
+M. Abramowitz and I. A. Stegun, *Handbook of Mathematical Functions* (1964), chapter 4, unless they say otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from agnograd.core.op import Sample, Uniform
+from agnograd.core.tiers import composite, elementwise, general, nondifferentiable
+from agnograd.core.rules import as_array, binary, edge, is_complex, nonzero, sign as sign_of, unary
+
+Array = Any
+
+INF = math.inf
+
+# -- arithmetic ---------------------------------------------------------------------------------------------------------
+
+add = elementwise("add(x1, x2, /)", x1=1, x2=1, samples=binary())
+subtract = elementwise("subtract(x1, x2, /)", x1=1, x2=-1, samples=binary())
+multiply = elementwise(
+    "multiply(x1, x2, /)",
+    x1=lambda xp, g, x2: g * x2,
+    x2=lambda xp, g, x1: g * x1,
+    samples=binary(),
+)
+divide = elementwise(
+    "divide(x1, x2, /)",
+    x1=lambda xp, g, x2: g / x2,
+    x2=lambda xp, g, x2, ans: -(g * ans) / x2,
+    samples=binary(0.5, 2.0),
+)
+negative = elementwise("negative(x, /)", x=-1, samples=unary())
+positive = elementwise("positive(x, /)", x=1, samples=unary())
+reciprocal = elementwise("reciprocal(x, /)", x=lambda xp, g, ans: -(g * ans) * ans, samples=unary(0.5, 2.0))
+square = elementwise("square(x, /)", x=lambda xp, g, x: g * (x + x), samples=unary())
+sqrt = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=unary(0.5, 2.0))
+
+
+def _pow_base(xp: Any, g: Array, x1: Any, x2: Any, ans: Array) -> Array:
+    # n x^(n-1); 0 where n = 0, at x = 0 too.
+    if isinstance(x2, (int, float, complex)):
+        if x2 == 0:
+            return xp.zeros_like(g)
+        return g * (x1 + x1) if x2 == 2 else g * (x2 * x1 ** (x2 - 1))
+    constant = x2 == 0
+    return g * xp.where(constant, 0, x2 * x1 ** xp.where(constant, 1, x2 - 1))
+
+
+def _pow_exponent(xp: Any, g: Array, x1: Any, x2: Array, ans: Array) -> Array:
+    # x^n log x; at x = 0 the limit: 0 for n >= 0, -inf for n < 0.
+    x1 = as_array(xp, x1, ans)
+    zero = x1 == 0
+    inside = ans * xp.log(xp.where(zero, 1, x1))
+    at_zero = xp.zeros_like(ans) if is_complex(xp, ans) else xp.where(x2 < 0, -ans, xp.zeros_like(ans))
+    return g * xp.where(zero, at_zero, inside)
+
+
+pow = elementwise(
+    "pow(x1, x2, /)",
+    x1=_pow_base,
+    x2=_pow_exponent,
+    samples=[
+        *binary(0.5, 2.0),
+        Sample((Uniform(), 2)),
+        Sample((Uniform(), 3)),
+        edge([0.0, 0.0, 0.0], [0.0, 1.0, 2.0], gradient=([0.0, 1.0, 0.0], [0.0, 0.0, 0.0])),
+        edge([0.0, 2.0], 0.0, gradient=([0.0, 0.0], None)),
+        edge([0.0, 2.0], 1, gradient=([1.0, 1.0], None)),
+    ],
+)
+floor_divide = elementwise("floor_divide(x1, x2, /)", x1=0, x2=0, samples=binary(0.6, 0.9, complex_=False))
+remainder = elementwise(
+    "remainder(x1, x2, /)",
+    x1=1,
+    x2=lambda xp, g, x1, x2: -(g * xp.floor_divide(x1, x2)),
+    samples=[Sample((Uniform(2.2, 2.4), Uniform(0.9, 1.0))), Sample((Uniform(-0.4, -0.3, (2, 1)), Uniform(0.5, 0.9)))],
+)
+hypot = elementwise(
+    "hypot(x1, x2, /)",
+    x1=lambda xp, g, x1, ans: g * (x1 / nonzero(xp, ans)),
+    x2=lambda xp, g, x2, ans: g * (x2 / nonzero(xp, ans)),
+    samples=[*binary(0.5, 2.0, complex_=False), edge([0.0, 3.0], [0.0, 4.0], gradient=([0.0, 0.6], [0.0, 0.8]))],
+)
+
+# -- exponentials and logarithms ----------------------------------------------------------------------------------------
+
+exp = elementwise("exp(x, /)", x=lambda xp, g, ans: g * ans, samples=unary())
+expm1 = elementwise("expm1(x, /)", x=lambda xp, g, ans: g * ans + g, samples=unary())
+log = elementwise("log(x, /)", x=lambda xp, g, x: g / x, samples=unary(0.5, 2.0))
+log1p = elementwise("log1p(x, /)", x=lambda xp, g, x: g / (x + 1), samples=unary(-0.5, 2.0))
+log2 = elementwise("log2(x, /)", x=lambda xp, g, x: g / (x * math.log(2)), samples=unary(0.5, 2.0))
+log10 = elementwise("log10(x, /)", x=lambda xp, g, x: g / (x * math.log(10)), samples=unary(0.5, 2.0))
+
+
+def _share(xp: Any, x: Any, other: Any, ans: Array) -> Array:
+    # exp(x - ans), with the limits where ans is infinite: all of it to an infinite argument, half to each of two.
+    x, other = as_array(xp, x, ans), as_array(xp, other, ans)
+    infinite = xp.isinf(ans) & (x == ans)
+    share = xp.exp(xp.where(infinite, 0, x) - xp.where(infinite, 0, ans))
+    return xp.where(infinite & (x == other), share / 2, share)
+
+
+logaddexp = elementwise(
+    "logaddexp(x1, x2, /)",
+    x1=lambda xp, x1, x2, ans: _share(xp, x1, x2, ans),
+    x2=lambda xp, x1, x2, ans: _share(xp, x2, x1, ans),
+    samples=[
+        *binary(complex_=False),
+        edge([-INF, INF, INF], [-INF, INF, 1.0], gradient=([0.5, 0.5, 1.0], [0.5, 0.5, 0.0])),
+    ],
+)
+
+# -- trigonometric and hyperbolic functions -----------------------------------------------------------------------------
+
+sin = elementwise("sin(x, /)", x=lambda xp, g, x: g * xp.cos(x), samples=unary())
+cos = elementwise("cos(x, /)", x=lambda xp, g, x: -(g * xp.sin(x)), samples=unary())
+tan = elementwise("tan(x, /)", x=lambda xp, g, ans: g + g * ans * ans, samples=unary(-1.0, 1.0))
+asin = elementwise("asin(x, /)", x=lambda xp, g, x: g / xp.sqrt(1 - x * x), samples=unary(-0.9, 0.9))
+acos = elementwise("acos(x, /)", x=lambda xp, g, x: -g / xp.sqrt(1 - x * x), samples=unary(-0.9, 0.9))
+atan = elementwise("atan(x, /)", x=lambda xp, g, x: g / (x * x + 1), samples=unary(-0.9, 0.9))
+sinh = elementwise("sinh(x, /)", x=lambda xp, g, x: g * xp.cosh(x), samples=unary())
+cosh = elementwise("cosh(x, /)", x=lambda xp, g, x: g * xp.sinh(x), samples=unary())
+tanh = elementwise("tanh(x, /)", x=lambda xp, g, ans: g - g * ans * ans, samples=unary(-1.0, 1.0))
+asinh = elementwise("asinh(x, /)", x=lambda xp, g, x: g / xp.sqrt(x * x + 1), samples=unary(-0.9, 0.9))
+acosh = elementwise(
+    "acosh(x, /)",
+    # Not sqrt(x^2 - 1), which takes the wrong branch for complex x with a negative real part.
+    x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)),
+    samples=unary(1.5, 3.0),
+)
+atanh = elementwise("atanh(x, /)", x=lambda xp, g, x: g / (1 - x * x), samples=unary(-0.9, 0.9))
+
+
+def _angle_part(xp: Any, g: Array, x: Any, x1: Any, x2: Any) -> Array:
+    # x / (x1^2 + x2^2) without overflow of the squares; 0 at the origin.
+    r = nonzero(xp, xp.hypot(x1, x2))
+    return g * (x / r) / r
+
+
+atan2 = elementwise(
+    "atan2(x1, x2, /)",
+    x1=lambda xp, g, x1, x2: _angle_part(xp, g, x2, x1, x2),
+    x2=lambda xp, g, x1, x2: -_angle_part(xp, g, x1, x1, x2),
+    samples=[*binary(0.5, 2.0, complex_=False), edge([0.0, 1.0], [0.0, 1.0], gradient=([0.0, 0.5], [0.0, -0.5]))],
+)
+
+# -- signs, parts and bounds --------------------------------------------------------------------------------------------
+
+abs = general(
+    "abs(x, /)",
+    vjp={"x": lambda xp, g, x: g * sign_of(xp, x)},
+    jvp={"x": lambda xp, t, x: xp.real(xp.conj(sign_of(xp, x)) * t)},
+    samples=[*unary(0.5, 2.0), *unary(-2.0, -0.5), edge([0.0, -0.0], gradient=([0.0, 0.0],)), edge([0j], gradient=([0j],))],
+)
+
+
+def _sign_vjp(xp: Any, g: Array, x: Array, ans: Array) -> Array:
+    # The derivative of z / |z| is a projection, symmetric as a real map; for real z it is zero.
+    if not is_complex(xp, x):
+        return xp.zeros_like(g)
+    radius = xp.abs(x)
+    return xp.where(radius == 0, 0, (g - ans * xp.real(xp.conj(ans) * g)) / nonzero(xp, radius))
+
+
+sign = general(
+    "sign(x, /)",
+    vjp={"x": _sign_vjp},
+    jvp={"x": lambda xp, t, x, ans: _sign_vjp(xp, t, x, ans)},
+    samples=[*unary(0.5, 2.0), edge([0.0, -1.0], gradient=([0.0, 0.0],)), edge([0j], gradient=([0j],))],
+)
+conj = general(
+    "conj(x, /)",
+    body=lambda xp, x: xp.module.conj(x) if is_complex(xp, x) else xp.positive(x),
+    vjp={"x": lambda xp, g: xp.conj(g)},
+    jvp={"x": lambda xp, t: xp.conj(t)},
+    samples=unary(),
+)
+real = general(
+    "real(x, /)",
+    vjp={"x": lambda xp, g, x_spec: xp.astype(g, x_spec.dtype)},
+    jvp={"x": lambda xp, t: xp.real(t)},
+    samples=unary(),
+)
+imag = general(
+    "imag(x, /)",
+    vjp={"x": lambda xp, g, x_spec: xp.astype(g, x_spec.dtype) * 1j},
+    jvp={"x": lambda xp, t: xp.imag(t)},
+    samples=[Sample((Uniform(kind="complex"),)), Sample((Uniform(shape=(2, 3), kind="complex"),))],
+)
+
+
+def _larger(xp: Any, g: Array, x: Any, other: Any) -> Array:
+    # g where x is larger, half of it at a tie; a NaN compares with nothing and takes all of it.
+    x, other = as_array(xp, x, g), as_array(xp, other, g)
+    return xp.where(x < other, 0, xp.where(x == other, g / 2, g))
+
+
+_TIES = ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
+
+maximum = elementwise(
+    "maximum(x1, x2, /)",
+    x1=lambda xp, g, x1, x2: _larger(xp, g, x1, x2),
+    x2=lambda xp, g, x1, x2: _larger(xp, g, x2, x1),
+    samples=[
+        *binary(complex_=False),
+        edge(*_TIES, gradient=([0.0, 0.5, 1.0], [1.0, 0.5, 0.0])),
+        edge([math.nan, 1.0], [1.0, math.nan], gradient=([1.0, 1.0], [1.0, 1.0])),
+    ],
+)
+minimum = elementwise(
+    "minimum(x1, x2, /)",
+    x1=lambda xp, g, x1, x2: _larger(xp, g, x2, x1),
+    x2=lambda xp, g, x1, x2: _larger(xp, g, x1, x2),
+    samples=[*binary(complex_=False), edge(*_TIES, gradient=([1.0, 0.5, 0.0], [0.0, 0.5, 1.0]))],
+)
+
+
+def _clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
+    # The gradient is kept at the bounds; where they cross, the upper one wins.
+    if min is not None:
+        x = xp.where(x < min, min, x)
+    if max is not None:
+        x = xp.where(x > max, max, x)
+    return x
+
+
+clip = composite(
+    "clip(x, /, min=None, max=None)",
+    body=_clip,
+    samples=[
+        *(Sample(s.arrays, {"min": -0.5, "max": 0.5}) for s in unary(complex_=False)),
+        edge([0.0, 0.5, 1.0, 2.0], min=0.0, max=1.0, gradient=([1.0, 1.0, 1.0, 0.0],)),
+        Sample((Uniform(),), {"max": 0.1}),
+    ],
+)
+copysign = elementwise(
+    "copysign(x1, x2, /)",
+    x1=lambda xp, g, x1, ans: xp.where(x1 == 0, 0, xp.where(xp.signbit(x1) == xp.signbit(ans), g, -g)),
+    x2=0,
+    samples=[
+        Sample((Uniform(0.5, 2.0), Uniform(0.5, 2.0))),
+        Sample((Uniform(0.5, 2.0, (2, 1)), Uniform(-2.0, -0.5))),
+        edge([0.0, 2.0], [-1.0, -1.0], gradient=([0.0, -1.0], [0.0, 0.0])),
+    ],
+)
+nextafter = elementwise(
+    "nextafter(x1, x2, /)",
+    x1=1,
+    x2=0,
+    samples=[Sample((Uniform(-1.0, -0.5), Uniform(0.5, 1.0)))],
+)
+
+# -- steps: zero by decision, and still connected -----------------------------------------------------------------------
+
+ceil = elementwise("ceil(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
+floor = elementwise("floor(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
+trunc = elementwise("trunc(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
+round = elementwise("round(x, /)", x=0, samples=unary(0.1, 0.4))
+
+# -- no derivative ------------------------------------------------------------------------------------------------------
+
+_COMPARED = [*binary(complex_=False), edge(*_TIES)]
+_INTEGERS = [edge([6, 3, 5], [2, 1, 2]), edge([6, 3, 5], 1)]
+_BOOLEANS = [edge([True, True, False], [True, False, False])]
+
+equal = nondifferentiable("equal(x1, x2, /)", samples=_COMPARED)
+not_equal = nondifferentiable("not_equal(x1, x2, /)", samples=_COMPARED)
+less = nondifferentiable("less(x1, x2, /)", samples=_COMPARED)
+less_equal = nondifferentiable("less_equal(x1, x2, /)", samples=_COMPARED)
+greater = nondifferentiable("greater(x1, x2, /)", samples=_COMPARED)
+greater_equal = nondifferentiable("greater_equal(x1, x2, /)", samples=_COMPARED)
+isfinite = nondifferentiable("isfinite(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
+isinf = nondifferentiable("isinf(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
+isnan = nondifferentiable("isnan(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
+signbit = nondifferentiable("signbit(x, /)", samples=unary(complex_=False))
+bitwise_and = nondifferentiable("bitwise_and(x1, x2, /)", samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_or = nondifferentiable("bitwise_or(x1, x2, /)", samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_xor = nondifferentiable("bitwise_xor(x1, x2, /)", samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_invert = nondifferentiable("bitwise_invert(x, /)", samples=[edge([6, 3, 5]), edge([True, False])])
+bitwise_left_shift = nondifferentiable("bitwise_left_shift(x1, x2, /)", samples=_INTEGERS)
+bitwise_right_shift = nondifferentiable("bitwise_right_shift(x1, x2, /)", samples=_INTEGERS)
+logical_and = nondifferentiable("logical_and(x1, x2, /)", samples=_BOOLEANS)
+logical_or = nondifferentiable("logical_or(x1, x2, /)", samples=_BOOLEANS)
+logical_xor = nondifferentiable("logical_xor(x1, x2, /)", samples=_BOOLEANS)
+logical_not = nondifferentiable("logical_not(x, /)", samples=[edge([True, False])])

@@ -1,0 +1,174 @@
+"""Indexing: reading, writing, and their transposes.
+
+A transpose of indexing adds where an index is repeated. The standard has no such operation, so the table does:
+``embed`` adds values into zeros, ``scatter_add`` along the first axis of an array.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from agnograd.core.op import Sample, Spec, Uniform, fit
+from agnograd.core.table import internal
+from agnograd.core.tiers import general, linear
+from agnograd.errors import UnsupportedError
+from agnograd.core.rules import edge
+
+Array = Any
+
+_MATRIX = Uniform(shape=(3, 4))
+_COMPLEX = Uniform(shape=(3, 4), kind="complex")
+
+
+def _indexed(*keys: Any, array: Any = _MATRIX) -> list[Sample]:
+    return [Sample((array,), {"key": key}) for key in keys]
+
+
+def is_basic(key: Any) -> bool:
+    """Whether a key consists of integers, slices, ellipses and new axes only: no element is taken twice."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(k is None or k is Ellipsis or isinstance(k, (slice, int)) for k in parts) and not any(
+        isinstance(k, bool) for k in parts
+    )
+
+
+def _getitem_vjp(xp: Any, g: Array, x_spec: Spec, key: Any) -> Any:
+    return xp.partial_cotangent(g, key, x_spec)
+
+
+getitem = linear(
+    "getitem(x, /, key)",
+    body=lambda xp, x, key: x[key],
+    x=_getitem_vjp,
+    view=lambda base, value, key: value.__array_namespace__().setitem(base, value, key=key),
+    samples=[
+        *_indexed(1, (slice(0, 2), slice(None)), (..., 0), (None, slice(None), 2), slice(None, None, 2), (1, 2)),
+        *_indexed((slice(None, None, -1),), ...),
+        *_indexed((slice(1, None), 1), array=_COMPLEX),
+    ],
+)
+
+
+def _setitem_back(xp: Any, g: Array, value_spec: Spec, key: Any, needs: tuple[int, ...]) -> list[Array]:
+    return [xp.setitem(g, 0, key=key) if i == 0 else fit(xp, g[key], value_spec) for i in needs]
+
+
+setitem = linear(
+    "setitem(x, value, /, *, key)",
+    body=lambda xp, x, value, *, key: xp.set(xp.copy(x), key, value),
+    jointly=_setitem_back,
+    samples=[
+        Sample((_MATRIX, Uniform(shape=(4,))), {"key": 1}),
+        Sample((_MATRIX, Uniform(shape=())), {"key": (slice(0, 2), slice(1, None))}),
+        Sample((_MATRIX, 1.5), {"key": (..., 0)}),
+        Sample((_COMPLEX, Uniform(shape=(2, 4))), {"key": slice(0, 2)}),
+    ],
+)
+embed = linear(
+    "embed(x, /, *, key, shape)",
+    doc="zeros of a shape with x added at a key: the transpose of indexing",
+    body=lambda xp, x, *, key, shape: xp.add_into(
+        xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key
+    ),
+    x=lambda xp, g, key: g[key],
+    samples=[
+        Sample((Uniform(shape=(4,)),), {"key": 1, "shape": (3, 4)}),
+        Sample((Uniform(shape=(2, 4)),), {"key": (slice(1, None),), "shape": (3, 4)}),
+        Sample((Uniform(shape=(4,), kind="complex"),), {"key": (0, slice(None)), "shape": (3, 4)}),
+    ],
+)
+
+
+def _add_into(xp: Any, x: Array, value: Array, key: Any) -> Array:
+    """`x` with `value` added at `key`; `x` belongs to the caller, who goes on with the result."""
+    if is_basic(key):
+        return xp.set(x, key, x[key] + value)
+    parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) == 1 and xp.isdtype(parts[0].dtype, "bool"):
+        return _add_at_mask(xp, x, value, parts[0])
+    if any(not hasattr(k, "shape") and not isinstance(k, int) for k in parts):
+        kinds = [type(k).__name__ for k in parts]
+        msg = f"backend {xp.name!r} cannot take back an index of {kinds}: integer arrays stand with integers only"
+        raise UnsupportedError(msg)
+    return _add_at_integers(xp, x, value, parts)
+
+
+internal("add_into", _add_into)
+
+
+def _add_at_mask(xp: Any, x: Array, value: Array, mask: Array) -> Array:
+    """The k-th true element takes the k-th value: no shape depends on data."""
+    rest = tuple(x.shape[len(mask.shape) :])
+    flat = xp.reshape(mask, (-1,))
+    if value.shape[0] == 0:
+        return x
+    place = xp.where(flat, xp.cumulative_sum(xp.astype(flat, xp.int64)) - 1, 0)
+    values = xp.take(value, place, axis=0)
+    chosen = xp.reshape(flat, (-1, *(1 for _ in rest)))
+    return x + xp.reshape(xp.where(chosen, values, 0), tuple(x.shape))
+
+
+def _add_at_integers(xp: Any, x: Array, value: Array, parts: tuple[Any, ...]) -> Array:
+    """Integer arrays on the leading axes: one index into those axes flattened, then `scatter_add`."""
+    flat = None
+    for k, n in zip(parts, x.shape, strict=False):
+        k = k % n
+        flat = k if flat is None else flat * n + k
+    lead, rest = x.shape[: len(parts)], tuple(x.shape[len(parts) :])
+    rows = xp.reshape(x, (math.prod(lead), *rest))
+    out = xp.scatter_add(rows, xp.reshape(flat, (-1,)), xp.reshape(value, (-1, *rest)))
+    return xp.reshape(out, tuple(x.shape))
+
+
+def _scatter_add(xp: Any, x: Array, indices: Array, value: Array) -> Array:
+    # Sort by index, sum runs by differences of a running total: the only form in standard names.
+    order = xp.argsort(indices, stable=True)
+    ordered = xp.take(indices, order, axis=0)
+    running = xp.cumulative_sum(xp.take(value, order, axis=0), axis=0, include_initial=True)
+    slots = xp.arange(x.shape[0], dtype=indices.dtype, device=xp.device(x))
+    ends = xp.searchsorted(ordered, slots, side="right")
+    starts = xp.searchsorted(ordered, slots, side="left")
+    return x + (xp.take(running, ends, axis=0) - xp.take(running, starts, axis=0))
+
+
+scatter_add = general(
+    "scatter_add(x, indices, value, /)",
+    body=_scatter_add,
+    doc="x with value[k] added to x[indices[k]], along the first axis; repeated indices add up",
+    vjp={
+        "x": lambda xp, g: g,
+        "value": lambda xp, g, indices: xp.take(g, indices, axis=0),
+    },
+    jvp={
+        "x": lambda xp, t: t,
+        "value": lambda xp, t, indices, ans: xp.scatter_add(xp.zeros_like(ans), indices, t),
+    },
+    samples=[
+        Sample((Uniform(shape=(3, 2)), [0, 2, 0, 1], Uniform(shape=(4, 2)))),
+        Sample((Uniform(shape=(3,)), [1, 1], Uniform(shape=(2,)))),
+        Sample((Uniform(shape=(3,), kind="complex"), [1, 1], Uniform(shape=(2,), kind="complex"))),
+    ],
+)
+
+
+def _take_vjp(xp: Any, g: Array, x_spec: Spec, indices: Array, axis: int | None) -> Array:
+    a = 0 if axis is None else axis % len(x_spec.shape)
+    n = x_spec.shape[a]
+    rows = xp.moveaxis(g, a, 0)
+    zeros = xp.zeros((n, *rows.shape[1:]), dtype=g.dtype, device=xp.device(g))
+    return xp.moveaxis(xp.scatter_add(zeros, indices % n, rows), 0, a)
+
+
+take = general(
+    "take(x, indices, /, *, axis=None)",
+    vjp={"x": _take_vjp},
+    jvp={"x": lambda xp, t, indices, axis: xp.take(t, indices, axis=axis)},
+    samples=[
+        Sample((Uniform(), [0, 2, 0])),
+        Sample((_MATRIX, [2, 0, 2, 2]), {"axis": 0}),
+        Sample((_MATRIX, [3, 0, 3]), {"axis": -1}),
+        Sample((_COMPLEX, [1, 1]), {"axis": 1}),
+        edge([1.0, 2.0, 3.0], [0, 0, 2], gradient=([2.0, 0.0, 1.0], None)),
+    ],
+)

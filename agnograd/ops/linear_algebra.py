@@ -1,0 +1,154 @@
+"""Linear algebra functions of the main namespace.
+
+Transposes of products after G. H. Golub and C. F. Van Loan, *Matrix Computations* (4th ed., 2013), and, for complex
+arguments, K. B. Petersen and M. S. Pedersen, *The Matrix Cookbook* (2012), section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agnograd.core.op import Sample, Spec, Uniform, fit
+from agnograd.core.rules import edge, is_complex, nonzero
+from agnograd.core.tiers import general, linear
+
+Array = Any
+
+
+def _adjoint(xp: Any, x: Array) -> Array:
+    return xp.conj(xp.matrix_transpose(x))
+
+
+def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
+    # G B^H; vectors are matrices of one row or column.
+    if len(x2.shape) == 1:
+        return fit(xp, g[..., None] * xp.conj(x2) if len(x1_spec.shape) > 1 else g * xp.conj(x2), x1_spec)
+    if len(x1_spec.shape) == 1:
+        g = g[..., None, :]
+        return fit(xp, xp.matmul(g, _adjoint(xp, x2))[..., 0, :], x1_spec)
+    return fit(xp, xp.matmul(g, _adjoint(xp, x2)), x1_spec)
+
+
+def _matmul_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
+    # A^H G
+    if len(x1.shape) == 1:
+        return fit(xp, xp.conj(x1)[:, None] * g[..., None, :] if len(x2_spec.shape) > 1 else xp.conj(x1) * g, x2_spec)
+    if len(x2_spec.shape) == 1:
+        return fit(xp, xp.matmul(_adjoint(xp, x1), g[..., None])[..., 0], x2_spec)
+    return fit(xp, xp.matmul(_adjoint(xp, x1), g), x2_spec)
+
+
+def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]], kind: str = "real") -> list[Sample]:
+    return [Sample((Uniform(shape=a, kind=kind), Uniform(shape=b, kind=kind))) for a, b in shapes]
+
+
+matmul = linear(
+    "matmul(x1, x2, /)",
+    x1=_matmul_left,
+    x2=_matmul_right,
+    samples=[
+        *_pairs(((2, 3), (3, 2)), ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,))),
+        *_pairs(((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,))),
+        *_pairs(((0, 3), (3, 2)), ((2, 0), (0, 2))),
+        *_pairs(((2, 3), (3, 2)), ((3,), (3,)), kind="complex"),
+        Sample((Uniform(shape=(2, 3)), Uniform(shape=(3, 2), kind="complex"))),
+    ],
+)
+matrix_transpose = linear(
+    "matrix_transpose(x, /)",
+    x=lambda xp, g: xp.matrix_transpose(g),
+    view=lambda base, value: value.mT,
+    samples=[Sample((Uniform(shape=(2, 3)),)), Sample((Uniform(shape=(2, 2, 3), kind="complex"),))],
+)
+
+
+def _conj_first(xp: Any, g: Array, x1_spec: Spec, x2: Array, axis: int) -> Array:
+    # out = sum(conj(a) b)
+    return fit(xp, xp.conj(xp.expand_dims(g, axis=axis)) * x2, x1_spec)
+
+
+vecdot = linear(
+    "vecdot(x1, x2, /, *, axis=-1)",
+    x1=_conj_first,
+    x2=lambda xp, g, x1, x2_spec, axis: fit(xp, xp.expand_dims(g, axis=axis) * x1, x2_spec),
+    samples=[
+        *_pairs(((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,))),
+        *_pairs(((2, 3), (2, 3)), kind="complex"),
+        Sample((Uniform(shape=(3, 2)), Uniform(shape=(3, 2))), {"axis": -2}),
+    ],
+)
+
+Axes = int | tuple[Sequence[int], Sequence[int]]
+
+
+def _contracted(axes: Axes, ndim1: int, ndim2: int) -> tuple[list[int], list[int]]:
+    if isinstance(axes, int):
+        return list(range(ndim1 - axes, ndim1)), list(range(axes))
+    return [a % ndim1 for a in axes[0]], [a % ndim2 for a in axes[1]]
+
+
+def _free(axes: Sequence[int], ndim: int) -> list[int]:
+    return [a for a in range(ndim) if a not in axes]
+
+
+def _inverse(order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+def _tensordot_left(xp: Any, g: Array, x1_spec: Spec, x2: Array, axes: Axes) -> Array:
+    # Contract g with conj(b) over the free axes of b; what remains are the axes of a in another order.
+    n1, n2 = len(x1_spec.shape), len(x2.shape)
+    axes1, axes2 = _contracted(axes, n1, n2)
+    free1, free2 = _free(axes1, n1), _free(axes2, n2)
+    out = xp.tensordot(g, xp.conj(x2), axes=(list(range(len(free1), len(g.shape))), free2))
+    paired = [axes1[axes2.index(a)] for a in sorted(axes2)]
+    return xp.permute_dims(out, _inverse([*free1, *paired]))
+
+
+def _tensordot_right(xp: Any, g: Array, x1: Array, x2_spec: Spec, axes: Axes) -> Array:
+    n1, n2 = len(x1.shape), len(x2_spec.shape)
+    axes1, axes2 = _contracted(axes, n1, n2)
+    free1, free2 = _free(axes1, n1), _free(axes2, n2)
+    out = xp.tensordot(xp.conj(x1), g, axes=(free1, list(range(len(free1)))))
+    paired = [axes2[axes1.index(a)] for a in sorted(axes1)]
+    return xp.permute_dims(out, _inverse([*paired, *free2]))
+
+
+tensordot = linear(
+    "tensordot(x1, x2, /, *, axes=2)",
+    x1=_tensordot_left,
+    x2=_tensordot_right,
+    samples=[
+        Sample((Uniform(shape=(2, 3)), Uniform(shape=(2, 3)))),
+        Sample((Uniform(shape=(2, 3)), Uniform(shape=(3, 2))), {"axes": 1}),
+        Sample((Uniform(shape=(2,)), Uniform(shape=(3,))), {"axes": 0}),
+        Sample((Uniform(shape=(2, 3, 4)), Uniform(shape=(4, 5, 2))), {"axes": ((2, 0), (0, 2))}),
+        Sample((Uniform(shape=(2, 3), kind="complex"), Uniform(shape=(3, 2), kind="complex")), {"axes": 1}),
+    ],
+)
+
+
+def _norm(xp: Any, x: Array) -> Array:
+    return xp.sqrt(xp.sum(xp.real(xp.conj(x) * x) if is_complex(xp, x) else x * x))
+
+
+def _norm_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
+    inner = xp.sum(xp.real(xp.conj(x) * t) if is_complex(xp, x) else x * t)
+    return inner / nonzero(xp, ans)
+
+
+norm = general(
+    "norm(x, /)",
+    body=_norm,
+    doc="Euclidean norm of all elements; its gradient x / |x| is 0 at 0",
+    vjp={"x": lambda xp, g, x, ans: (g / nonzero(xp, ans)) * x},
+    jvp={"x": _norm_jvp},
+    samples=[
+        Sample((Uniform(),)),
+        Sample((Uniform(shape=(2, 3)),)),
+        Sample((Uniform(shape=()),)),
+        Sample((Uniform(kind="complex"),)),
+        edge([0.0, 0.0], gradient=([0.0, 0.0],)),
+    ],
+)

@@ -1,0 +1,198 @@
+"""Manipulation functions: each transpose is another rearrangement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agnograd.core.op import Sample, Spec, Uniform, fit, unbroadcast
+from agnograd.core.tiers import composite, linear
+
+Array = Any
+
+_MATRIX = Uniform(shape=(2, 3))
+_COMPLEX = Uniform(shape=(2, 3), kind="complex")
+
+
+def _on(*cases: dict[str, Any], shape: tuple[int, ...] = (2, 3)) -> list[Sample]:
+    return [Sample((Uniform(shape=shape),), case) for case in cases]
+
+
+reshape = linear(
+    "reshape(x, /, shape, *, copy=None)",
+    x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
+    view=lambda base, value, shape, copy=None: value.__array_namespace__().reshape(value, base.shape),
+    samples=[
+        *_on({"shape": (3, 2)}, {"shape": (-1,)}, {"shape": (2, 1, 3)}),
+        Sample((Uniform(shape=()),), {"shape": (1, 1)}),
+        Sample((Uniform(shape=(0, 2)),), {"shape": (2, 0)}),
+        Sample((_COMPLEX,), {"shape": (6,)}),
+    ],
+)
+
+
+def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    order = [a % len(axes) for a in axes]
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+permute_dims = linear(
+    "permute_dims(x, /, axes)",
+    x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)),
+    view=lambda base, value, axes: value.__array_namespace__().permute_dims(value, _inverse(axes)),
+    samples=[
+        *_on({"axes": (1, 0)}),
+        Sample((Uniform(shape=(2, 3, 4)),), {"axes": (2, 0, 1)}),
+        Sample((_COMPLEX,), {"axes": (1, 0)}),
+    ],
+)
+expand_dims = linear(
+    "expand_dims(x, /, axis)",
+    x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
+    view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
+    samples=[*_on({"axis": 0}, {"axis": -1}, {"axis": 1}), Sample((Uniform(shape=()),), {"axis": 0})],
+)
+squeeze = linear(
+    "squeeze(x, /, axis)",
+    x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
+    view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
+    samples=[*_on({"axis": 1}, {"axis": (1, -1)}, shape=(2, 1, 1)), *_on({"axis": 0}, shape=(1,))],
+)
+
+
+def _moveaxis_back(xp: Any, g: Array, source: Any, destination: Any) -> Array:
+    return xp.moveaxis(g, destination, source)
+
+
+moveaxis = linear(
+    "moveaxis(x, source, destination, /)",
+    arrays=("x",),
+    x=_moveaxis_back,
+    view=lambda base, value, source, destination: value.__array_namespace__().moveaxis(value, destination, source),
+    samples=[
+        *_on({"source": 0, "destination": -1}),
+        *_on({"source": (0, 2), "destination": (1, 0)}, shape=(2, 3, 4)),
+    ],
+)
+broadcast_to = linear(
+    "broadcast_to(x, /, shape)",
+    x=lambda xp, g, x_spec: unbroadcast(xp, g, tuple(x_spec.shape)),
+    samples=[
+        *_on({"shape": (2, 2, 3)}),
+        *_on({"shape": (2, 3)}, shape=(2, 1)),
+        *_on({"shape": (2, 3)}, shape=()),
+        *_on({"shape": (0, 3)}, shape=(1, 3)),
+        Sample((Uniform(kind="complex"),), {"shape": (2, 3)}),
+    ],
+)
+
+
+def _concat_back(xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int | None, needs: tuple[int, ...]) -> list[Array]:
+    if axis is None:
+        sizes = [_size(s.shape) for s in arrays_spec]
+        axis = 0
+    else:
+        axis %= len(g.shape)
+        sizes = [s.shape[axis] for s in arrays_spec]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    lead = (slice(None),) * axis
+    out = []
+    for i in needs:
+        piece = g[(*lead, slice(starts[i], starts[i] + sizes[i]))]
+        piece = piece if piece.shape == arrays_spec[i].shape else xp.reshape(piece, tuple(arrays_spec[i].shape))
+        out.append(fit(xp, piece, arrays_spec[i]))
+    return out
+
+
+def _size(shape: Sequence[int]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+concat = linear(
+    "concat(arrays, /, *, axis=0)",
+    jointly=_concat_back,
+    samples=[
+        Sample((_MATRIX, Uniform(shape=(1, 3)))),
+        Sample((_MATRIX, Uniform(shape=(2, 1)), _MATRIX), {"axis": -1}),
+        Sample((_MATRIX, Uniform(shape=(2,))), {"axis": None}),
+        Sample((Uniform(shape=(0, 3)), _MATRIX)),
+        Sample((_COMPLEX, _MATRIX)),
+    ],
+)
+
+
+def _stack_back(xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int, needs: tuple[int, ...]) -> list[Array]:
+    lead = (slice(None),) * (axis % len(g.shape))
+    return [fit(xp, g[(*lead, i)], arrays_spec[i]) for i in needs]
+
+
+stack = linear(
+    "stack(arrays, /, *, axis=0)",
+    jointly=_stack_back,
+    samples=[
+        Sample((_MATRIX, _MATRIX)),
+        Sample((_MATRIX, _MATRIX, _MATRIX), {"axis": -1}),
+        Sample((Uniform(shape=()), Uniform(shape=()))),
+        Sample((_COMPLEX, _MATRIX), {"axis": 1}),
+    ],
+)
+flip = linear(
+    "flip(x, /, *, axis=None)",
+    x=lambda xp, g, axis: xp.flip(g, axis=axis),
+    samples=[*_on({}, {"axis": 0}, {"axis": (0, -1)}), Sample((_COMPLEX,), {"axis": 1})],
+)
+
+
+def _negated(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+
+
+roll = linear(
+    "roll(x, /, shift, *, axis=None)",
+    x=lambda xp, g, shift, axis: xp.roll(g, _negated(shift), axis=axis),
+    samples=[
+        *_on({"shift": 2}, {"shift": -1, "axis": 1}, {"shift": (1, 2), "axis": (0, 1)}),
+        Sample((_COMPLEX,), {"shift": 1, "axis": 0}),
+    ],
+)
+
+
+def _tile(xp: Any, x: Array, /, repetitions: tuple[int, ...]) -> Array:
+    # (r0, s0, r1, s1, ...) by broadcasting, then one reshape.
+    ndim = max(len(x.shape), len(repetitions))
+    repeats = (1,) * (ndim - len(repetitions)) + tuple(repetitions)
+    shape = (1,) * (ndim - len(x.shape)) + tuple(x.shape)
+    split = xp.reshape(x, tuple(n for s in shape for n in (1, s)))
+    whole = xp.broadcast_to(split, tuple(n for r, s in zip(repeats, shape, strict=True) for n in (r, s)))
+    return xp.reshape(whole, tuple(r * s for r, s in zip(repeats, shape, strict=True)))
+
+
+tile = composite(
+    "tile(x, repetitions, /)",
+    arrays=("x",),
+    body=_tile,
+    samples=_on({"repetitions": (2,)}, {"repetitions": (2, 2)}, {"repetitions": (2, 1, 2)}),
+)
+
+
+def _unstack(xp: Any, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+    lead = (slice(None),) * (axis % len(x.shape))
+    return tuple(x[(*lead, i)] for i in range(x.shape[axis]))
+
+
+unstack = composite("unstack(x, /, *, axis=0)", body=_unstack, samples=_on({}, {"axis": 1}, {"axis": -1}))
+
+
+def _broadcast_arrays(xp: Any, *arrays: Array) -> tuple[Array, ...]:
+    shape = xp.broadcast_shapes(*(tuple(x.shape) for x in arrays))
+    return tuple(x if tuple(x.shape) == shape else xp.broadcast_to(x, shape) for x in arrays)
+
+
+broadcast_arrays = composite(
+    "broadcast_arrays(x1, x2, /)",
+    body=_broadcast_arrays,
+    samples=[Sample((Uniform(shape=(2, 1)), Uniform(shape=(3,)))), Sample((_MATRIX, _MATRIX))],
+)

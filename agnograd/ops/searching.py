@@ -1,0 +1,37 @@
+"""Searching functions."""
+
+from __future__ import annotations
+
+from agnograd.core.op import Sample, Uniform
+from agnograd.core.tiers import elementwise, nondifferentiable
+from agnograd.core.rules import edge
+
+_MATRIX = Uniform(shape=(2, 3))
+_ARGUMENT = [Sample((_MATRIX,)), Sample((_MATRIX,), {"axis": 1}), Sample((_MATRIX,), {"axis": 0, "keepdims": True})]
+_CONDITION = [[True], [False]]
+
+where = elementwise(
+    "where(condition, x1, x2, /)",
+    # The mask acts on the cotangent: what the branch not taken computes never gets through.
+    x1=lambda xp, g, condition: xp.where(condition, g, 0),
+    x2=lambda xp, g, condition: xp.where(condition, 0, g),
+    samples=[
+        Sample(([True, False, True], Uniform(), Uniform())),
+        Sample((_CONDITION, Uniform(), Uniform(shape=(2, 3)))),
+        Sample((_CONDITION, Uniform(), Uniform(shape=()))),
+        Sample(([True, False, True], Uniform(), 0.5)),
+        Sample(([True, False, True], 0.5, Uniform(kind="complex"))),
+        Sample(([True, False, True], Uniform(kind="complex"), Uniform())),
+        edge([True, False], [1.0, 2.0], [float("nan"), 4.0], gradient=(None, [1.0, 0.0], [0.0, 1.0])),
+    ],
+)
+argmax = nondifferentiable("argmax(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT)
+argmin = nondifferentiable("argmin(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT)
+count_nonzero = nondifferentiable(
+    "count_nonzero(x, /, *, axis=None, keepdims=False)",
+    samples=[edge([[0.0, 1.0], [2.0, 0.0]]), edge([[0, 1], [2, 0]], axis=0)],
+)
+searchsorted = nondifferentiable(
+    "searchsorted(x1, x2, /, *, side='left', sorter=None)",
+    samples=[edge([1.0, 2.0, 3.0], [0.5, 2.0, 9.0]), edge([1.0, 2.0, 3.0], [2.0], side="right")],
+)

@@ -1,0 +1,235 @@
+"""Statistical functions: reductions and cumulative sums and products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agnograd.core.op import Sample, Uniform
+from agnograd.core.tiers import general, linear
+from agnograd.core.rules import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, nonzero
+
+Array = Any
+
+
+def _reduced(low: float = -2.0, high: float = 2.0, *, complex_: bool = True, empty: bool = True) -> list[Sample]:
+    """All axes, one, several, negative, kept; 0-d and empty arrays."""
+    matrix, cube = Uniform(low, high, (2, 3)), Uniform(low, high, (2, 3, 2))
+    samples = [
+        Sample((matrix,)),
+        Sample((matrix,), {"axis": 0}),
+        Sample((matrix,), {"axis": -1, "keepdims": True}),
+        Sample((cube,), {"axis": (0, 2)}),
+        Sample((Uniform(low, high, ()),)),
+    ]
+    if empty:
+        samples.append(Sample((Uniform(low, high, (0, 3)),), {"axis": 1}))
+    if complex_:
+        samples.append(Sample((Uniform(low, high, (2, 3), "complex"),), {"axis": 0}))
+    return samples
+
+
+sum = linear(
+    "sum(x, /, *, axis=None, dtype=None, keepdims=False)",
+    x=lambda xp, g, x_spec, axis: expand(xp, g, x_spec.shape, axis),
+    samples=[*_reduced(), Sample((Uniform(shape=(0, 3)),), {"axis": 0})],
+)
+mean = linear(
+    "mean(x, /, *, axis=None, keepdims=False)",
+    x=lambda xp, g, x_spec, axis: expand(xp, g / count(x_spec.shape, axis), x_spec.shape, axis),
+    samples=_reduced(),
+)
+
+
+def _prod_of_others(xp: Any, x: Array, axis: Axis) -> Array:
+    """For each element the product of all others along `axis`: exact where there are zeros, and differentiable."""
+    axes = axes_of(axis, len(x.shape))
+    rest = tuple(a for a in range(len(x.shape)) if a not in axes)
+    order = (*rest, *axes)
+    moved = xp.permute_dims(x, order)
+    flat = xp.reshape(moved, (*(x.shape[a] for a in rest), count(x.shape, axis)))
+    one = xp.ones_like(flat[..., :1])
+    before = xp.cumulative_prod(xp.concat([one, flat[..., :-1]], axis=-1), axis=-1)
+    after = xp.flip(xp.cumulative_prod(xp.concat([one, xp.flip(flat[..., 1:], axis=-1)], axis=-1), axis=-1), axis=-1)
+    inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
+    return xp.permute_dims(xp.reshape(before * after, moved.shape), inverse)
+
+
+def _prod_vjp(xp: Any, g: Array, x: Array, axis: Axis) -> Array:
+    if 0 in x.shape or not x.shape:
+        return expand(xp, g, x.shape, axis)
+    return expand(xp, g, x.shape, axis) * xp.conj(_prod_of_others(xp, x, axis))
+
+
+def _prod_jvp(xp: Any, t: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+    if 0 in x.shape or not x.shape:
+        return xp.sum(t, axis=axis, keepdims=keepdims)
+    return xp.sum(t * _prod_of_others(xp, x, axis), axis=axis, keepdims=keepdims)
+
+
+prod = general(
+    "prod(x, /, *, axis=None, dtype=None, keepdims=False)",
+    vjp={"x": _prod_vjp},
+    jvp={"x": _prod_jvp},
+    samples=[
+        *_reduced(0.5, 1.5),
+        Sample(([[0.0, 2.0, 3.0], [0.0, 0.0, 3.0]],), {"axis": 1}, ([[6.0, 0.0, 0.0], [0.0, 0.0, 0.0]],)),
+    ],
+)
+
+
+def _extremum_mask(xp: Any, x: Array, ans: Array, axis: Axis) -> tuple[Array, Array]:
+    """Ones where the extremum is attained, and how many of them there are."""
+    mask = xp.astype(x == keepdims_of(xp, ans, x.shape, axis), x.dtype)
+    return mask, xp.sum(mask, axis=axis, keepdims=True)
+
+
+def _extremum_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis) -> Array:
+    mask, ties = _extremum_mask(xp, x, ans, axis)
+    return mask * (keepdims_of(xp, g, x.shape, axis) / ties)
+
+
+def _extremum_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, keepdims: bool) -> Array:
+    mask, ties = _extremum_mask(xp, x, ans, axis)
+    return xp.sum(mask * t / ties, axis=axis, keepdims=keepdims)
+
+
+max = general(
+    "max(x, /, *, axis=None, keepdims=False)",
+    vjp={"x": _extremum_vjp},
+    jvp={"x": _extremum_jvp},
+    samples=[
+        *_reduced(complex_=False),
+        edge([[1.0, 2.0, 2.0]], axis=1, gradient=([[0.0, 0.5, 0.5]],)),
+    ],
+)
+min = general(
+    "min(x, /, *, axis=None, keepdims=False)",
+    vjp={"x": _extremum_vjp},
+    jvp={"x": _extremum_jvp},
+    samples=[*_reduced(complex_=False), edge([3.0, 1.0, 1.0], gradient=([0.0, 0.5, 0.5],))],
+)
+
+
+def _centred(xp: Any, x: Array, axis: Axis) -> Array:
+    return x - xp.mean(x, axis=axis, keepdims=True)
+
+
+def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:
+    return count(shape, axis) - correction
+
+
+def _real_dot(xp: Any, a: Array, t: Array) -> Array:
+    return xp.real(xp.conj(a) * t) if is_complex(xp, a) else a * t
+
+
+def _var_vjp(xp: Any, g: Array, x: Array, axis: Axis, correction: float) -> Array:
+    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("nan")
+    return keepdims_of(xp, g, x.shape, axis) * scale * _centred(xp, x, axis)
+
+
+def _var_jvp(xp: Any, t: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
+    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("nan")
+    return scale * xp.sum(_real_dot(xp, _centred(xp, x, axis), t), axis=axis, keepdims=keepdims)
+
+
+var = general(
+    "var(x, /, *, axis=None, correction=0.0, keepdims=False)",
+    vjp={"x": _var_vjp},
+    jvp={"x": _var_jvp},
+    samples=[*_reduced(complex_=False)[:4], Sample((Uniform(shape=(2, 3)),), {"axis": 1, "correction": 1})],
+)
+
+
+def _std_factor(xp: Any, x: Array, ans: Array, axis: Axis, correction: float) -> Array:
+    # (x - mean) / ((n - c) std), and 0 where all values are equal.
+    spread = keepdims_of(xp, ans, x.shape, axis)
+    return _centred(xp, x, axis) / (nonzero(xp, spread) * _freedom(x.shape, axis, correction))
+
+
+def _std_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis, correction: float) -> Array:
+    return keepdims_of(xp, g, x.shape, axis) * _std_factor(xp, x, ans, axis, correction)
+
+
+def _std_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
+    return xp.sum(_real_dot(xp, _std_factor(xp, x, ans, axis, correction), t), axis=axis, keepdims=keepdims)
+
+
+std = general(
+    "std(x, /, *, axis=None, correction=0.0, keepdims=False)",
+    vjp={"x": _std_vjp},
+    jvp={"x": _std_jvp},
+    samples=[
+        *_reduced(complex_=False)[:4],
+        Sample((Uniform(shape=(2, 3)),), {"axis": 1, "correction": 1}),
+        edge([2.0, 2.0], gradient=([0.0, 0.0],)),
+    ],
+)
+
+
+def _axis(shape: tuple[int, ...], axis: int | None) -> int:
+    return 0 if axis is None else axis % len(shape)
+
+
+def _without_initial(xp: Any, g: Array, axis: int, include_initial: bool) -> Array:
+    if not include_initial:
+        return g
+    return g[(*(slice(None),) * axis, slice(1, None))]
+
+
+def _cumulative_sum_vjp(xp: Any, g: Array, x_spec: Any, axis: int | None, include_initial: bool) -> Array:
+    a = _axis(x_spec.shape, axis)
+    g = _without_initial(xp, g, a, include_initial)
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=a), axis=a), axis=a)
+
+
+_CUMULATIVE = [
+    Sample((Uniform(),)),
+    Sample((Uniform(shape=(2, 3)),), {"axis": 0}),
+    Sample((Uniform(shape=(2, 3)),), {"axis": -1, "include_initial": True}),
+    Sample((Uniform(kind="complex"),)),
+]
+
+cumulative_sum = linear(
+    "cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False)",
+    x=_cumulative_sum_vjp,
+    samples=[*_CUMULATIVE, Sample((Uniform(shape=(0,)),))],
+)
+
+
+def _products_between(xp: Any, x: Array) -> Array:
+    """``[..., j, k]``: the product of ``x[i]`` for j < i <= k, and 0 for k < j, along the last axis."""
+    n = x.shape[-1]
+    i = xp.arange(n, device=xp.device(x))
+    later = i[None, :] > i[:, None]
+    factors = xp.where(later, x[..., None, :], 1)
+    return xp.where(i[None, :] >= i[:, None], xp.cumulative_prod(factors, axis=-1), 0)
+
+
+def _cumulative_prod_jacobian(xp: Any, x: Array) -> Array:
+    """``d out[k] / d x[j]`` at ``[..., j, k]``: exact at zeros, and differentiable to any order, in n^2 memory."""
+    before = xp.cumulative_prod(xp.concat([xp.ones_like(x[..., :1]), x[..., :-1]], axis=-1), axis=-1)
+    return before[..., :, None] * _products_between(xp, x)
+
+
+def _cumulative_prod_vjp(xp: Any, g: Array, x: Array, axis: int | None, include_initial: bool) -> Array:
+    a = _axis(x.shape, axis)
+    g = xp.moveaxis(_without_initial(xp, g, a, include_initial), a, -1)
+    jacobian = xp.conj(_cumulative_prod_jacobian(xp, xp.moveaxis(x, a, -1)))
+    return xp.moveaxis(xp.sum(g[..., None, :] * jacobian, axis=-1), -1, a)
+
+
+def _cumulative_prod_jvp(xp: Any, t: Array, x: Array, axis: int | None, include_initial: bool) -> Array:
+    a = _axis(x.shape, axis)
+    jacobian = _cumulative_prod_jacobian(xp, xp.moveaxis(x, a, -1))
+    out = xp.sum(xp.moveaxis(t, a, -1)[..., :, None] * jacobian, axis=-2)
+    if include_initial:
+        out = xp.concat([xp.zeros_like(out[..., :1]), out], axis=-1)
+    return xp.moveaxis(out, -1, a)
+
+
+cumulative_prod = general(
+    "cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False)",
+    vjp={"x": _cumulative_prod_vjp},
+    jvp={"x": _cumulative_prod_jvp},
+    samples=[*_CUMULATIVE, edge([2.0, 0.0, 3.0, 0.0, 5.0], gradient=([1.0, 8.0, 0.0, 0.0, 0.0],))],
+)

@@ -1,0 +1,490 @@
+"""The tensor: PyTorch's attributes and methods on the wrapper of reverse mode."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from agnograd.core import apply as _apply
+from agnograd.core.array import Array, innermost, install_operators, new_class
+from agnograd.core.forward import Dual
+from agnograd.core.gradient import accumulate, describe, gradients
+from agnograd.core.inplace import set_item, write
+from agnograd.core.level import records
+from agnograd.core.op import Op
+from agnograd.core.reverse import LEAF, Node, Reverse, classes, exposed, new_leaf, raw_space
+from agnograd.core.table import OPS, bind_with
+from agnograd.core.views import attach, refresh, settled
+from agnograd.errors import CotangentError, GradientLostError, GradientLostWarning, NotDifferentiableError
+
+FLOATING = ("real floating", "complex floating")
+
+_warned_sites: set[tuple[str, int]] = set()
+
+
+class Tensor(Reverse):
+    """An array that records what is done with it.
+
+    Create one with `agnograd.tensor`, `agnograd.asarray` or a creation function such as `agnograd.ones`.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> x = ag.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __module__ = "agnograd"
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    @property
+    def array(self) -> Any:
+        """The backend's array; on NumPy a read-only view. Inside a transformation it may be a wrapper itself."""
+        data = self._array
+        return data if isinstance(data, Array) else raw_space(data).backend.expose(data)
+
+    @property
+    def data(self) -> Tensor:
+        """A tensor that shares the value and has no graph. Writing to it writes to this one, unseen by autograd."""
+        return _alias(self)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        value = settled(value)
+        data = value._array if isinstance(value, Reverse) else value
+        if self._node is not None and not raw_space(data).isdtype(data.dtype, FLOATING):
+            msg = f"data set to a tensor that requires gradients must be floating point or complex, got {data.dtype}"
+            raise NotDifferentiableError(msg)
+        self._array = data
+
+    def detach(self) -> Tensor:
+        """A tensor that shares the value and has no graph, at any level."""
+        return _alias(self)
+
+    def clone(self) -> Tensor:
+        """An independent copy; gradients flow through it."""
+        return OPS["clone"].call(self)  # type: ignore[no-any-return]
+
+    # -- graph -------------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            msg = f"requires_grad must be a bool, got {type(value).__name__}"
+            raise TypeError(msg)
+        node = self._node
+        if value and node is None:
+            space = raw_space(self)
+            if not space.isdtype(self.dtype, FLOATING):
+                msg = (
+                    f"only tensors of floating point and complex dtype can require gradients, this one has dtype "
+                    f"{self.dtype} (shape {self.shape}, {space.name}). Convert it first: x.astype(ag.float64)."
+                )
+                raise NotDifferentiableError(msg)
+            self._node = new_leaf(self)
+        elif not value and node is not None:
+            if node.variant is not LEAF:
+                msg = (
+                    "you can only change requires_grad flags of leaf variables. To use a computed tensor as a constant "
+                    "use y = x.detach()."
+                )
+                raise RuntimeError(msg)
+            self._node = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` in place and return this tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        return self._node is None or self._node.variant is LEAF
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that made this tensor; None for leaves."""
+        node = self._node
+        return None if node is None or node.variant is LEAF else exposed(node)
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its node this tensor is."""
+        return 0
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have accumulated here."""
+        if not self.is_leaf:
+            msg = (
+                "the .grad attribute of a tensor that is not a leaf is not filled by backward(). Ask for it with "
+                "agnograd.autograd.grad(output, this_tensor)."
+            )
+            warnings.warn(msg, UserWarning, stacklevel=2)
+        return getattr(self, "_grad", None)
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is None:
+            self._grad = None
+            return
+        if not isinstance(value, Tensor):
+            msg = f"assigned grad expected to be a Tensor or None but got {type(value).__name__}"
+            raise TypeError(msg)
+        if value is self:
+            msg = "a tensor cannot be its own grad"
+            raise RuntimeError(msg)
+        if (value.shape, value.device) != (self.shape, self.device) or value.dtype != self.dtype:
+            msg = f"assigned grad has {describe(value)}, the tensor {describe(self)}: they must be the same"
+            raise CotangentError(msg)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Accumulate the gradient of this tensor into the ``grad`` of the leaves it depends on.
+
+        Parameters
+        ----------
+        gradient : Tensor or array, optional
+            The cotangent of this tensor, of its shape. One by default, for tensors of one element.
+        retain_graph : bool, optional
+            Keep what the graph saved, for another pass. By default as `create_graph`.
+        create_graph : bool
+            Record the pass itself, for derivatives of higher order.
+
+        Raises
+        ------
+        NoGraphError
+            If this tensor does not require grad.
+        NonScalarError
+            If `gradient` is missing and this tensor has more than one element.
+        CotangentError
+            If `gradient` does not fit this tensor.
+        GraphFreedError
+            If an earlier pass has freed the graph.
+
+        Examples
+        --------
+        >>> import agnograd as ag
+        >>> x = ag.tensor(3.0, requires_grad=True)
+        >>> (x**2).backward()
+        >>> x.grad
+        tensor(6.)
+        """
+        results = gradients([self], [gradient], retain_graph=retain_graph, create_graph=create_graph)
+        accumulate(results, create_graph)
+
+    # -- leaving the graph -------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The value of a tensor of one element as a Python scalar."""
+        if self.size != 1:
+            msg = f"a tensor of shape {self.shape} has no single value: item() needs exactly one element"
+            raise ValueError(msg)
+        data = innermost(settled(self))
+        return raw_space(data).backend.to_host(data).item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python scalars."""
+        data = innermost(settled(self))
+        return raw_space(data).backend.to_host(data).tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The values as a NumPy array; from another device or library only with ``force=True``, which copies."""
+        data = self.__array__() if not force else innermost(settled(self))
+        return raw_space(data).backend.to_host(data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        data = settled(self)
+        if _carries_gradient(data):
+            msg = (
+                f"a tensor that requires grad cannot become a plain array silently ({describe(data)}): its gradient "
+                f"would be lost. Use tensor.detach() for the values. If a library asked for this array, it may need "
+                f"SCIPY_ARRAY_API=1 (SciPy) or array_api_dispatch=True (scikit-learn) to work on tensors."
+            )
+            raise GradientLostError(msg)
+        return raw_space(data).backend.to_array(innermost(data), dtype, copy)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        data = settled(self)
+        if _carries_gradient(data):
+            msg = "a tensor that requires grad cannot be exported: use tensor.detach()"
+            raise BufferError(msg)
+        return innermost(data).__dlpack__(**{k: v for k, v in options.items() if v is not None})
+
+    def __dlpack_device__(self) -> Any:
+        return innermost(settled(self)).__dlpack_device__()
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """A tensor on another device; the gradient travels back."""
+        return OPS["to_device"].call(self, device=device, stream=stream)  # type: ignore[no-any-return]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions run as operations of the table, so that no gradient is lost."""
+        from agnograd.interop.numpy_protocol import array_ufunc  # noqa: PLC0415 - needed only where NumPy asks
+
+        return array_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        from agnograd.interop.numpy_protocol import array_function  # noqa: PLC0415 - needed only where NumPy asks
+
+        return array_function(function, args, options)
+
+    # -- text --------------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        from agnograd.printing import tensor_text  # noqa: PLC0415 - printing imports a formatter
+
+        return tensor_text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else repr(self)
+
+    # -- copies ------------------------------------------------------------------------------------------------------
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            msg = "only tensors created by the user (leaves) support deepcopy: use x.detach() or x.clone()"
+            raise RuntimeError(msg)
+        data = settled(self)._array
+        new = type(self)(raw_space(data).copy(data), None)
+        memo[id(self)] = new
+        return new.requires_grad_(self.requires_grad)
+
+    def __reduce__(self) -> Any:
+        return _unpickled, (settled(self)._array, self.requires_grad)
+
+
+def _unpickled(data: Any, requires_grad: bool) -> Tensor:
+    return Tensor(data, None).requires_grad_(requires_grad)
+
+
+def _carries_gradient(x: Any) -> bool:
+    """Whether taking the plain data out of `x` would lose a derivative."""
+    while isinstance(x, Array):
+        if isinstance(x, Dual) or (isinstance(x, Reverse) and x._node is not None and records(x._node.level)):
+            return True
+        x = x._array
+    return False
+
+
+def _alias(x: Tensor) -> Any:
+    """The value of `x` without graph or tangents, as a view."""
+    new = Tensor(innermost(settled(x)), None)
+    attach(new, x, None, {})
+    return new
+
+
+def detached(x: Any) -> Any:
+    """A wrapper without its graph and tangents; anything else as it is."""
+    return _alias(x) if isinstance(x, Array) else x
+
+
+# -- conversions to Python scalars --------------------------------------------------------------------------------------
+
+
+def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:
+    data = settled(x)
+    if _carries_gradient(data):
+        frame = sys._getframe(2)
+        site = (frame.f_code.co_filename, frame.f_lineno)
+        if site not in _warned_sites:
+            _warned_sites.add(site)
+            msg = (
+                f"a tensor that carries a gradient ({describe(data)}) becomes a Python {convert.__name__} here and "
+                f"leaves the graph. Use .item() if that is meant, or .detach() first."
+            )
+            warnings.warn(msg, GradientLostWarning, stacklevel=3)
+    if data.size not in (1, None):
+        msg = f"only an array of one element becomes a Python {convert.__name__}, this one has shape {data.shape}"
+        raise TypeError(msg)
+    raw = innermost(data)
+    return convert(raw_space(raw).backend.to_scalar(raw))
+
+
+def _float(self: Array) -> float:
+    return float(_scalar(self, float))
+
+
+def _int(self: Array) -> int:
+    return int(_scalar(self, int))
+
+
+def _complex(self: Array) -> complex:
+    return complex(_scalar(self, complex))
+
+
+def _index(self: Array) -> int:
+    if not raw_space(self).isdtype(self.dtype, "integral"):
+        msg = f"only integer arrays can be an index, this one has dtype {self.dtype}"
+        raise TypeError(msg)
+    return int(_scalar(self, int))
+
+
+def _bool(self: Array) -> bool:
+    if self.size not in (1, None):
+        msg = f"the truth value of an array of shape {self.shape} is ambiguous: use any() or all()"
+        raise ValueError(msg)
+    raw = innermost(settled(self))
+    return bool(raw_space(raw).backend.to_scalar(raw))
+
+
+def _get_item(self: Array, key: Any) -> Any:
+    return OPS["getitem"].call(self, key=key)
+
+
+for _name, _method in {
+    "__float__": _float,
+    "__int__": _int,
+    "__complex__": _complex,
+    "__index__": _index,
+    "__bool__": _bool,
+    "__getitem__": _get_item,
+    "__setitem__": set_item,
+}.items():
+    setattr(Array, _name, _method)
+
+
+# -- states of a tensor -------------------------------------------------------------------------------------------------
+
+
+def _refreshed(slot: str) -> property:
+    def read(self: Any) -> Any:
+        refresh(self)
+        return getattr(self, slot)
+
+    return property(read)
+
+
+def _settle_owner(self: Any) -> Any:
+    self.__class__ = Tensor
+    return self._array
+
+
+_nested = new_class("Tensor", (Tensor,), "A tensor that holds a wrapper of a lower level.", __module__="agnograd")
+_owner = new_class(
+    "Tensor",
+    (Tensor,),
+    "A tensor whose buffer nobody else knows; reading it ends that.",
+    __module__="agnograd",
+    _array=property(_settle_owner),
+)
+Tensor.handle_class = new_class("Tensor", (Tensor,), "A tensor that stands for a wrapper.", __module__="agnograd")
+Tensor.stale_class = new_class(
+    "Tensor",
+    (Tensor,),
+    "A view whose base was written to.",
+    __module__="agnograd",
+    _array=_refreshed("_array"),
+    _node=_refreshed("_node"),
+)
+Dual.stale_class = new_class(
+    "Dual",
+    (Dual,),
+    "A view whose base was written to.",
+    _array=_refreshed("_array"),
+    _tangent=_refreshed("_tangent"),
+)
+classes.plain = Tensor
+classes.nested = _nested
+classes.owner = _owner
+classes.owned_array = staticmethod(Array._array.__get__)  # type: ignore[attr-defined]
+
+
+# -- operations ---------------------------------------------------------------------------------------------------------
+
+
+def _bind(op: Op) -> None:
+    op.call = _apply.make_call(op)
+
+
+bind_with(_bind)
+
+import agnograd.ops  # noqa: E402, F401 - fills the table, which is bound above
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    return _apply.make_call(OPS[name], operator=True)
+
+
+install_operators(_operator, write)
+
+
+# -- PyTorch's methods: the operations under the names that its users know ----------------------------------------------
+
+
+def _method(name: str) -> Callable[..., Any]:
+    call = OPS[name].call
+
+    def method(self: Any, *args: Any, **params: Any) -> Any:
+        return call(self, *args, **params)
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"`agnograd.{name}` of this tensor."
+    return method
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    call = OPS[name].call
+
+    def method(self: Any, axis: Any = None, **params: Any) -> Any:
+        # PyTorch's users say dim and keepdim, NumPy's out=None.
+        axis = params.pop("dim", axis)
+        if "keepdim" in params:
+            params["keepdims"] = params.pop("keepdim")
+        if params.pop("out", None) is not None:
+            msg = f"{name}(out=...) does not support automatic differentiation"
+            raise RuntimeError(msg)
+        params = {k: v for k, v in params.items() if v is not None}
+        if axis is not None:
+            params["axis"] = axis
+        return call(self, **params)
+
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
+    method.__doc__ = f"`agnograd.{name}` of this tensor; ``dim`` and ``keepdim`` are accepted for axis and keepdims."
+    return method
+
+
+_METHODS = (
+    "abs acos acosh asin asinh atan atanh ceil conj cos cosh exp expm1 floor log log10 log1p log2 maximum minimum matmul "
+    "pow reciprocal round sign sin sinh sqrt square tan tanh trunc astype permute_dims squeeze clip"
+).split()
+for _name in _METHODS:
+    setattr(Tensor, _name, _method(_name))
+for _name in ("sum", "mean", "prod", "max", "min", "std", "var", "any", "all", "argmax", "argmin"):
+    setattr(Tensor, _name, _reduction(_name))
+
+
+def _reshape(self: Any, *shape: Any) -> Any:
+    """`agnograd.reshape`, sizes as separate arguments or as a tuple."""
+    return OPS["reshape"].call(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+
+def _norm(self: Any) -> Any:
+    """Euclidean norm of all elements; its gradient at 0 is 0."""
+    return OPS["norm"].call(self)
+
+
+Tensor.reshape = Tensor.view = _reshape  # type: ignore[attr-defined]
+Tensor.norm = _norm  # type: ignore[attr-defined]

@@ -1,0 +1,91 @@
+"""The project's tasks. `nox` runs the checks of a pull request; `nox --list` shows them all."""
+
+import tempfile
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYTHONS = ["3.11", "3.12", "3.13"]
+BACKENDS = ["numpy", "dask", "strict", "cupy"]
+
+nox.needs_version = ">=2025.11.12"
+nox.options.default_venv_backend = "uv|virtualenv"
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite on every backend: the command of the README."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS, default=False)
+@nox.parametrize("backend", BACKENDS)
+def matrix(session: nox.Session, backend: str) -> None:
+    """Run the test suite on one backend under one Python."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", f"--agnograd-backends={backend}", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style and the direction of imports."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "format", "--check")
+    session.run("ruff", "check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package."""
+    session.install("-e", ".[dev,test-core]")
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def imports(session: nox.Session) -> None:
+    """Check that `import agnograd` is quick and loads no array library."""
+    session.install(".")
+    session.run("python", "scripts/import_time.py", *session.posargs)
+
+
+@nox.session(default=False)
+def wheel(session: nox.Session) -> None:
+    """Build the distribution, and try the wheel in an empty folder."""
+    with tempfile.TemporaryDirectory() as name:
+        empty = Path(name)
+        session.install("build")
+        session.run("python", "-m", "build", "--outdir", str(empty / "dist"))
+        (built,) = (empty / "dist").glob("*.whl")
+        session.install("--force-reinstall", str(built))
+        with session.chdir(empty):
+            session.run("python", str(ROOT / "scripts" / "smoke.py"), "--installed")
+
+
+@nox.session(default=False)
+def plugins(session: nox.Session) -> None:
+    """Run the test suite of each distribution under plugins/."""
+    found = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+    if not found:
+        session.skip("there is no distribution under plugins/")
+    session.install("-e", ".[test]")
+    for plugin in found:
+        session.install("-e", f"{plugin}[test]")
+        with session.chdir(plugin):
+            session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure against the peers; torch takes part where its wheel can be installed by hand."""
+    session.install("-e", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Show what the changelog of the next release would say."""
+    session.install("-e", ".[dev]")
+    session.run("towncrier", "build", "--draft", "--version", "next")
