@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agnograd import autograd, errors, hookspecs, plugins
+from agnograd import autograd, errors, hookspecs, interop, plugins
 from agnograd.core.table import OPS as _OPS
 from agnograd.core.table import spaces as _spaces
 from agnograd.factories import (
@@ -75,6 +75,7 @@ __all__ = [
     "hookimpl",
     "hookspecs",
     "hvp",
+    "interop",
     "is_grad_enabled",
     "jvp",
     "linspace",

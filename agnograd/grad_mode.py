@@ -23,7 +23,9 @@ class _Mode:
     def __enter__(self) -> None:
         self._tokens.append(set_recording(self._mode))
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         reset_recording(self._tokens.pop())
 
     def __call__(self, function: F) -> F:

@@ -56,6 +56,9 @@ class Backend:
         Modules that must be importable.
     extra : str
         The extra of agnograd that installs it, or a requirement for pip.
+    probe : callable or None
+        ``probe()`` raises where the library is installed but cannot work, for want of a device say. Called once, when
+        the backend is first used.
     lazy : bool
         Whether arrays are computed only on demand.
     writeable : bool
@@ -101,6 +104,7 @@ class Backend:
     array_types: tuple[str, ...]
     requires: tuple[str, ...] = ()
     extra: str = ""
+    probe: Callable[[], None] | None = None
     lazy: bool = False
     writeable: bool = True
     to_host: Callable[[Array], Any] = _identity

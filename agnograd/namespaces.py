@@ -20,6 +20,7 @@ from agnograd.core.op import Spec
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import settled
 
+from agnograd.errors import MixedBackendsError
 from agnograd.tensors import Tensor
 
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
@@ -115,9 +116,7 @@ class Namespace:
         n = len(arrays)
         swap = indexing == "xy" and n > 1
         order = [1, 0, *range(2, n)] if swap else list(range(n))
-        shaped = [
-            self.reshape(x, tuple(-1 if i == order[k] else 1 for i in range(n))) for k, x in enumerate(arrays)
-        ]
+        shaped = [self.reshape(x, tuple(-1 if i == order[k] else 1 for i in range(n))) for k, x in enumerate(arrays)]
         return self.broadcast_arrays(*shaped)  # type: ignore[no-any-return]
 
     # -- inspection --------------------------------------------------------------------------------------------------
@@ -214,7 +213,7 @@ def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None
                 f"asarray of backend {space.name!r} got an array of {other.name!r} (shape {tuple(obj.shape)}, "
                 f"{obj.dtype}). Nothing moves between libraries silently: use agnograd.to_backend(x, {space.name!r})."
             )
-            raise _apply.MixedBackendsError(msg)
+            raise MixedBackendsError(msg)
         obj = obj.item() if other.is_scalar(obj) else space.backend.from_host(obj)
         options.pop("copy", None)
     return space.module.asarray(obj, **options)
@@ -240,13 +239,15 @@ def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
 def _creator(space: Space, name: str) -> Any:
     function = getattr(space.module, name)
 
-    def create(*args: Any, **options: Any) -> Tensor:
+    def create(*args: Any, **options: Any) -> Any:
         args = tuple(x.item() if isinstance(x, Array) and name != "full" else x for x in args)
         if name == "full" and len(args) > 1 and isinstance(args[1], Array):
             # A filled array is its value broadcast: that keeps a gradient.
             shape = (args[0],) if isinstance(args[0], int) else tuple(args[0])
             out = OPS["broadcast_to"].call(args[1], shape)
-            return OPS["astype"].call(out, options["dtype"]) if options.get("dtype") is not None else out
+            if options.get("dtype") is not None:
+                out = OPS["astype"].call(out, options["dtype"])
+            return out
         options = {k: v for k, v in options.items() if v is not None}
         return Tensor(function(*args, **options), None)
 
@@ -383,5 +384,3 @@ def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
     if len(size) == 1 and not isinstance(size[0], int):
         return tuple(int(n) for n in size[0])
     return tuple(int(n) for n in size)
-
-

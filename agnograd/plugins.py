@@ -225,7 +225,9 @@ class Manager:
             self._observers[item.name] = item
         elif item.name in OPS:
             owners.insert(0, Record("built-in operations", "agnograd"))
-            record.error = f"operation {item.name!r} is built in and cannot be replaced; give a Kernel for a faster body"
+            record.error = (
+                f"operation {item.name!r} is built in and cannot be replaced; give a Kernel for a faster body"
+            )
         else:
             self._ops[item.name] = table.register(item)
 
@@ -296,11 +298,6 @@ class Manager:
 
     def unavailable(self, name: str) -> str | None:
         """Why a backend cannot be used here; None if it can."""
-        backend = self.find_backend(name)
-        for module in backend.requires:
-            if module not in sys.modules and not _importable(module):
-                install = f"agnograd[{backend.extra}]" if _is_own_extra(backend.extra) else backend.extra or module
-                return f"backend {name!r} needs {module!r}, which is not installed. Install it with: pip install '{install}'"
         try:
             self.space(name)
         except BackendUnavailableError as error:
@@ -327,13 +324,14 @@ class Manager:
     def _make_space(self, backend: Backend) -> Space:
         for module in backend.requires:
             if module not in sys.modules and not _importable(module):
-                install = f"agnograd[{backend.extra}]" if _is_own_extra(backend.extra) else backend.extra or module
                 msg = (
                     f"backend {backend.name!r} needs {module!r}, which is not installed. "
-                    f"Install it with: pip install '{install}'"
+                    f"Install it with: {install_command(backend)}"
                 )
                 raise BackendUnavailableError(msg)
         try:
+            if backend.probe is not None:
+                backend.probe()
             module = importlib.import_module(backend.namespace)
             kernels = dict(backend.kernels()) if backend.kernels is not None else {}
             kernels.update({k.op: k.body for k in self._kernels.get(backend.name, ())})
@@ -472,6 +470,12 @@ def _importable(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ImportError:
         return False
+
+
+def install_command(backend: Backend) -> str:
+    """What a user types to install the library of a backend."""
+    wanted = f"agnograd[{backend.extra}]" if _is_own_extra(backend.extra) else backend.extra or backend.requires[0]
+    return f"pip install '{wanted}'"
 
 
 def _is_own_extra(extra: str) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.backends.text import INDENT, LINE
 from agnograd.core.array import Array, innermost
 from agnograd.core.reverse import node_class, raw_space
 from agnograd.core.views import settled
 from agnograd.namespaces import default_backend, default_float
+from agnograd.tensors import Tensor
 
 
 def tensor_text(tensor: Any) -> str:
@@ -15,8 +17,11 @@ def tensor_text(tensor: Any) -> str:
     value = settled(tensor)
     space = raw_space(value)
     raw = innermost(value)
-    parts = [space.backend.describe(raw)]
-    if not space.backend.lazy and not _is_default(space, raw.dtype):
+    parts = []
+    empty = raw.size == 0 and not space.backend.lazy
+    if empty and raw.ndim != 1:
+        parts.append(f"size={tuple(raw.shape)}")
+    if not space.backend.lazy and raw.dtype not in _tacit(space, empty):
         parts.append(f"dtype={_dtype_name(raw.dtype)}")
     if space.name != default_backend():
         parts.append(f"backend={space.name}")
@@ -28,13 +33,31 @@ def tensor_text(tensor: Any) -> str:
     if node is not None:
         name = node_class(node.variant).__name__
         parts.append("requires_grad=True" if name == "AccumulateGrad" else f"grad_fn=<{name}>")
-    return f"tensor({', '.join(parts)})"
+    return _joined(f"tensor({space.backend.describe(raw)}", parts) + ")"
 
 
-def _is_default(space: Any, dtype: Any) -> bool:
-    """Whether printed values tell the dtype: the default float, booleans and 64-bit integers."""
-    return bool(dtype == default_float(space) or dtype == space.module.bool or dtype == space.module.int64)
+def _joined(text: str, parts: list[str]) -> str:
+    """`text` and what follows it, on a new line where the last one is full."""
+    used = len(text) - text.rfind("\n") + 1
+    for part in parts:
+        if used + len(part) + 2 > LINE:
+            text += ",\n" + " " * INDENT + part
+            used = INDENT + len(part)
+        else:
+            text += f", {part}"
+            used += len(part) + 2
+    return text
+
+
+def _tacit(space: Any, empty: bool) -> list[Any]:
+    """The dtypes that the values tell: the default float and its complex partner, booleans and 64-bit integers."""
+    real = default_float(space)
+    xp = space.module
+    return [real] if empty else [real, xp.complex128 if real == xp.float64 else xp.complex64, xp.bool, xp.int64]
 
 
 def _dtype_name(dtype: Any) -> str:
     return str(dtype).rpartition(".")[2]
+
+
+Tensor.__repr__ = tensor_text  # type: ignore[method-assign]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +10,11 @@ from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost, install_operators, new_class
 from agnograd.core.forward import Dual
 from agnograd.core.gradient import accumulate, describe, gradients
-from agnograd.core.inplace import set_item, write
-from agnograd.core.level import records
-from agnograd.core.op import Op
+from agnograd.core.inplace import write
 from agnograd.core.reverse import LEAF, Node, Reverse, classes, exposed, new_leaf, raw_space
 from agnograd.core.table import OPS, bind_with
 from agnograd.core.views import attach, refresh, settled
-from agnograd.errors import CotangentError, GradientLostError, GradientLostWarning, NotDifferentiableError
-
-FLOATING = ("real floating", "complex floating")
-
-_warned_sites: set[tuple[str, int]] = set()
+from agnograd.errors import CotangentError, NotDifferentiableError
 
 
 class Tensor(Reverse):
@@ -50,7 +43,7 @@ class Tensor(Reverse):
         return data if isinstance(data, Array) else raw_space(data).backend.expose(data)
 
     @property
-    def data(self) -> Tensor:
+    def data(self) -> Any:
         """A tensor that shares the value and has no graph. Writing to it writes to this one, unseen by autograd."""
         return _alias(self)
 
@@ -58,18 +51,20 @@ class Tensor(Reverse):
     def data(self, value: Any) -> None:
         value = settled(value)
         data = value._array if isinstance(value, Reverse) else value
-        if self._node is not None and not raw_space(data).isdtype(data.dtype, FLOATING):
+        settled(self)
+        if self._node is not None and data.dtype not in raw_space(data).floats:
             msg = f"data set to a tensor that requires gradients must be floating point or complex, got {data.dtype}"
             raise NotDifferentiableError(msg)
         self._array = data
 
-    def detach(self) -> Tensor:
+    def detach(self) -> Any:
         """A tensor that shares the value and has no graph, at any level."""
         return _alias(self)
 
     def clone(self) -> Tensor:
         """An independent copy; gradients flow through it."""
-        return OPS["clone"].call(self)  # type: ignore[no-any-return]
+        new: Tensor = OPS["clone"].call(self)
+        return new
 
     # -- graph -------------------------------------------------------------------------------------------------------
 
@@ -79,14 +74,15 @@ class Tensor(Reverse):
         return self._node is not None
 
     @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
+    def requires_grad(self, value: Any) -> None:
         if not isinstance(value, bool):
             msg = f"requires_grad must be a bool, got {type(value).__name__}"
             raise TypeError(msg)
+        settled(self)
         node = self._node
         if value and node is None:
             space = raw_space(self)
-            if not space.isdtype(self.dtype, FLOATING):
+            if self.dtype not in space.floats:
                 msg = (
                     f"only tensors of floating point and complex dtype can require gradients, this one has dtype "
                     f"{self.dtype} (shape {self.shape}, {space.name}). Convert it first: x.astype(ag.float64)."
@@ -135,7 +131,7 @@ class Tensor(Reverse):
         return getattr(self, "_grad", None)
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
+    def grad(self, value: Any) -> None:
         if value is None:
             self._grad = None
             return
@@ -195,66 +191,12 @@ class Tensor(Reverse):
 
     # -- leaving the graph -------------------------------------------------------------------------------------------
 
-    def item(self) -> Any:
-        """The value of a tensor of one element as a Python scalar."""
-        if self.size != 1:
-            msg = f"a tensor of shape {self.shape} has no single value: item() needs exactly one element"
-            raise ValueError(msg)
-        data = innermost(settled(self))
-        return raw_space(data).backend.to_host(data).item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python scalars."""
-        data = innermost(settled(self))
-        return raw_space(data).backend.to_host(data).tolist()
-
     def numpy(self, *, force: bool = False) -> Any:
         """The values as a NumPy array; from another device or library only with ``force=True``, which copies."""
         data = self.__array__() if not force else innermost(settled(self))
         return raw_space(data).backend.to_host(data)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        data = settled(self)
-        if _carries_gradient(data):
-            msg = (
-                f"a tensor that requires grad cannot become a plain array silently ({describe(data)}): its gradient "
-                f"would be lost. Use tensor.detach() for the values. If a library asked for this array, it may need "
-                f"SCIPY_ARRAY_API=1 (SciPy) or array_api_dispatch=True (scikit-learn) to work on tensors."
-            )
-            raise GradientLostError(msg)
-        return raw_space(data).backend.to_array(innermost(data), dtype, copy)
-
-    def __dlpack__(self, **options: Any) -> Any:
-        data = settled(self)
-        if _carries_gradient(data):
-            msg = "a tensor that requires grad cannot be exported: use tensor.detach()"
-            raise BufferError(msg)
-        return innermost(data).__dlpack__(**{k: v for k, v in options.items() if v is not None})
-
-    def __dlpack_device__(self) -> Any:
-        return innermost(settled(self)).__dlpack_device__()
-
-    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
-        """A tensor on another device; the gradient travels back."""
-        return OPS["to_device"].call(self, device=device, stream=stream)  # type: ignore[no-any-return]
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """NumPy's functions run as operations of the table, so that no gradient is lost."""
-        from agnograd.interop.numpy_protocol import array_ufunc  # noqa: PLC0415 - needed only where NumPy asks
-
-        return array_ufunc(ufunc, method, inputs, options)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        from agnograd.interop.numpy_protocol import array_function  # noqa: PLC0415 - needed only where NumPy asks
-
-        return array_function(function, args, options)
-
     # -- text --------------------------------------------------------------------------------------------------------
-
-    def __repr__(self) -> str:
-        from agnograd.printing import tensor_text  # noqa: PLC0415 - printing imports a formatter
-
-        return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec and self.size == 1 else repr(self)
@@ -266,7 +208,7 @@ class Tensor(Reverse):
             msg = "only tensors created by the user (leaves) support deepcopy: use x.detach() or x.clone()"
             raise RuntimeError(msg)
         data = settled(self)._array
-        new = type(self)(raw_space(data).copy(data), None)
+        new = Tensor(raw_space(data).copy(data), None)
         memo[id(self)] = new
         return new.requires_grad_(self.requires_grad)
 
@@ -278,16 +220,7 @@ def _unpickled(data: Any, requires_grad: bool) -> Tensor:
     return Tensor(data, None).requires_grad_(requires_grad)
 
 
-def _carries_gradient(x: Any) -> bool:
-    """Whether taking the plain data out of `x` would lose a derivative."""
-    while isinstance(x, Array):
-        if isinstance(x, Dual) or (isinstance(x, Reverse) and x._node is not None and records(x._node.level)):
-            return True
-        x = x._array
-    return False
-
-
-def _alias(x: Tensor) -> Any:
+def _alias(x: Array) -> Any:
     """The value of `x` without graph or tangents, as a view."""
     new = Tensor(innermost(settled(x)), None)
     attach(new, x, None, {})
@@ -297,71 +230,6 @@ def _alias(x: Tensor) -> Any:
 def detached(x: Any) -> Any:
     """A wrapper without its graph and tangents; anything else as it is."""
     return _alias(x) if isinstance(x, Array) else x
-
-
-# -- conversions to Python scalars --------------------------------------------------------------------------------------
-
-
-def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:
-    data = settled(x)
-    if _carries_gradient(data):
-        frame = sys._getframe(2)
-        site = (frame.f_code.co_filename, frame.f_lineno)
-        if site not in _warned_sites:
-            _warned_sites.add(site)
-            msg = (
-                f"a tensor that carries a gradient ({describe(data)}) becomes a Python {convert.__name__} here and "
-                f"leaves the graph. Use .item() if that is meant, or .detach() first."
-            )
-            warnings.warn(msg, GradientLostWarning, stacklevel=3)
-    if data.size not in (1, None):
-        msg = f"only an array of one element becomes a Python {convert.__name__}, this one has shape {data.shape}"
-        raise TypeError(msg)
-    raw = innermost(data)
-    return convert(raw_space(raw).backend.to_scalar(raw))
-
-
-def _float(self: Array) -> float:
-    return float(_scalar(self, float))
-
-
-def _int(self: Array) -> int:
-    return int(_scalar(self, int))
-
-
-def _complex(self: Array) -> complex:
-    return complex(_scalar(self, complex))
-
-
-def _index(self: Array) -> int:
-    if not raw_space(self).isdtype(self.dtype, "integral"):
-        msg = f"only integer arrays can be an index, this one has dtype {self.dtype}"
-        raise TypeError(msg)
-    return int(_scalar(self, int))
-
-
-def _bool(self: Array) -> bool:
-    if self.size not in (1, None):
-        msg = f"the truth value of an array of shape {self.shape} is ambiguous: use any() or all()"
-        raise ValueError(msg)
-    raw = innermost(settled(self))
-    return bool(raw_space(raw).backend.to_scalar(raw))
-
-
-def _get_item(self: Array, key: Any) -> Any:
-    return OPS["getitem"].call(self, key=key)
-
-
-for _name, _method in {
-    "__float__": _float,
-    "__int__": _int,
-    "__complex__": _complex,
-    "__index__": _index,
-    "__bool__": _bool,
-    "__getitem__": _get_item,
-    "__setitem__": set_item,
-}.items():
-    setattr(Array, _name, _method)
 
 
 # -- states of a tensor -------------------------------------------------------------------------------------------------
@@ -407,18 +275,19 @@ Dual.stale_class = new_class(
 classes.plain = Tensor
 classes.nested = _nested
 classes.owner = _owner
-classes.owned_array = staticmethod(Array._array.__get__)  # type: ignore[attr-defined]
+classes.owned_array = staticmethod(vars(Array)["_array"].__get__)
 
 
 # -- operations ---------------------------------------------------------------------------------------------------------
 
 
-def _bind(op: Op) -> None:
+def _bind(op: Any) -> None:
     op.call = _apply.make_call(op)
 
 
 bind_with(_bind)
 
+import agnograd.core.conversions  # noqa: E402 - adds what an array converts to
 import agnograd.ops  # noqa: E402, F401 - fills the table, which is bound above
 
 

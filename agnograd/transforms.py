@@ -22,8 +22,6 @@ from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, NonScalarError, NotDifferentiableError
 
-FLOATING = ("real floating", "complex floating")
-
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """The gradient of a scalar function.
@@ -182,8 +180,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             f"{type(primals).__name__} and {type(tangents).__name__}"
         )
         raise TypeError(msg)
-    values, structure = optree.tree_flatten(tuple(primals))
-    directions, other = optree.tree_flatten(tuple(tangents))
+    values, structure = _flatten(tuple(primals))
+    directions, other = _flatten(tuple(tangents))
     if structure != other:
         msg = f"primals have structure {structure}, tangents {other}: they must be the same"
         raise CotangentError(msg)
@@ -247,7 +245,7 @@ class _Inputs:
             lifted = [_lift(x, level) for x in primals]
             self.structures.append(structure)
             self.primals.append(primals)
-            self.nodes.append([x._node for x in lifted])
+            self.nodes.append([_node(x) for x in lifted])
             self.lifted.append(optree.tree_unflatten(structure, lifted))
 
     def result(self, x: Any) -> Any:
@@ -266,6 +264,15 @@ class _Inputs:
             )
             for structure, nodes, primals in zip(self.structures, self.nodes, self.primals, strict=True)
         ]
+
+
+def _node(x: Reverse) -> Node:
+    assert x._node is not None
+    return x._node
+
+
+def _flatten(tree: Any) -> tuple[list[Any], Any]:
+    return optree.tree_flatten(tree)
 
 
 def _lift(x: Any, level: Level) -> Reverse:

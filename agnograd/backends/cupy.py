@@ -6,12 +6,28 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from agnograd.backends import text
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
 
 _SHOWN = 1000
 _EDGE = 4
+
+
+def probe() -> None:
+    """Ask the driver for devices: CuPy can be imported without one.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no driver that fits, or no device.
+    """
+    import cupy as cp
+
+    if not cp.cuda.runtime.getDeviceCount():
+        msg = "the CUDA driver finds no device"
+        raise RuntimeError(msg)
 
 
 def to_host(x: Array) -> Array:
@@ -52,21 +68,16 @@ def synchronise() -> None:
 
 def describe(x: Array) -> str:
     """Values as for NumPy, of which only those that are shown leave the device."""
-    from agnograd.backends import numpy as host
-
     if x.size <= _SHOWN:
-        return host.describe(to_host(x))
-    # Enough of each edge for the formatter to abridge the rest.
+        return text.describe(to_host(x))
     import cupy as cp
-    import numpy as np
 
+    # Enough of each edge for the text to show the rest as a gap.
     for axis, n in enumerate(x.shape):
         if n > 2 * _EDGE:
             lead = (slice(None),) * axis
             x = cp.concatenate([x[(*lead, slice(0, _EDGE))], x[(*lead, slice(n - _EDGE, n))]], axis=axis)
-    return np.array2string(
-        to_host(x), precision=4, separator=", ", prefix="tensor(", threshold=0, edgeitems=3, floatmode="fixed"
-    )
+    return text.describe(to_host(x), abridged=True)
 
 
 def kernels() -> dict[str, Callable[..., Any]]:
@@ -101,6 +112,7 @@ def agnograd_backends() -> Iterable[Backend]:
         array_types=("cupy._core.core:ndarray",),
         requires=("cupy",),
         extra="cuda12",
+        probe=probe,
         to_host=to_host,
         from_host=from_host,
         copy=copy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from agnograd.backends.text import describe
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
@@ -121,29 +122,6 @@ def kernels() -> dict[str, Callable[..., Any]]:
 def _is_basic(key: Any) -> bool:
     parts = key if type(key) is tuple else (key,)
     return all(k is None or k is Ellipsis or type(k) is slice or type(k) is int for k in parts)
-
-
-def describe(x: Array) -> str:
-    """Values as PyTorch prints them: four digits, whole numbers short, long arrays abridged."""
-    import numpy as np
-
-    x = np.asarray(x)
-    if x.size == 0:
-        return "[]" if x.shape == (0,) else f"[], size={x.shape}"
-    options: dict[str, Any] = {"precision": 4, "separator": ", ", "prefix": "tensor(", "threshold": 1000, "edgeitems": 3}
-    if x.dtype.kind in "fc":
-        finite = np.abs(x[np.isfinite(x)])
-        whole = not np.any(finite % 1) and x.dtype.kind == "f"
-        nonzero = finite[finite > 0]
-        large = nonzero.size and (
-            nonzero.max() > 1e8 or (not whole and (nonzero.min() < 1e-4 or nonzero.max() > 1000 * nonzero.min()))
-        )
-        if large:
-            options["formatter"] = {"float_kind": lambda v: f"{v:.4e}", "complex_kind": lambda v: f"{v:.4e}"}
-        else:
-            options["floatmode"] = "maxprec" if whole else "fixed"
-            options["suppress_small"] = True
-    return np.array2string(x, **options)
 
 
 def randn(shape: tuple[int, ...], dtype: Any, seed: Any) -> Array:

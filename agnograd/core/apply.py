@@ -36,7 +36,7 @@ def make_call(op: Op, operator: bool = False) -> Call:
         made = composite(op)
     elif op.variadic or not op.connected:
         made = general(op, operator)
-    elif len(op.arrays) == 1 and not op.statics:
+    elif len(op.arrays) == 1 and not op.statics and op.view is None:
         made = unary(op)
     elif len(op.arrays) == 1:
         made = parametrised(op)
@@ -225,7 +225,7 @@ def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: b
             found = tuple([_lowered(x, level) for x in found])
             level = highest(found)
         if level is None:
-            ans = _constant(op, found, params)
+            ans = _constant(op, found, params, any(isinstance(x, Array) for x in operands))
         elif isinstance(carrier(found, level), Reverse):
             data = tuple([_lowered(x, level) for x in found])
             ans = record(op, found, data, params, apply(op, data, params), level)
@@ -264,9 +264,8 @@ def _lowered(x: Any, level: Level) -> Any:
     return x
 
 
-def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped: bool) -> Any:
     """Operands of no level: raw arrays, Python scalars and tensors that are constants."""
-    wrapped = any(isinstance(x, Array) for x in operands)
     data = _one_backend(op, tuple([x._array if isinstance(x, Array) else x for x in operands]))
     body = op.bodies[type(next(x for x in data if type(x) not in SCALARS))] if data else None
     if body is None:
@@ -487,8 +486,6 @@ def explained(op: Op, data: tuple[Any, ...], error: Exception) -> Exception:
     if arrays:
         error.add_note(f"in agnograd.{op.name} of {'; '.join(described)}")
     return error
-
-
 
 
 def call(name: str, *operands: Any, **params: Any) -> Any:

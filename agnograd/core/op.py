@@ -85,7 +85,7 @@ class Sample(NamedTuple):
 def parameters(rule: Rule) -> tuple[str, ...]:
     """Names of the parameters of a rule, in order."""
     try:
-        code = rule.__code__  # type: ignore[attr-defined]
+        code = rule.__code__
     except AttributeError:
         return tuple(inspect.signature(rule).parameters)
     return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
@@ -119,7 +119,11 @@ class Variant:
         self.names = names
         order = [*op.arrays, "ans"]
         self.kinds = tuple(
-            -1 if n == "ans" else needs.index(op.arrays.index(n)) if n in op.arrays and op.arrays.index(n) in needs else None
+            -1
+            if n == "ans"
+            else needs.index(op.arrays.index(n))
+            if n in op.arrays and op.arrays.index(n) in needs
+            else None
             for n in names
         )
         places = [order.index(n) for n in names if n in order]
@@ -324,8 +328,8 @@ class Op:
         """
         if self.jointly_linear:
             # Arguments without a tangent are constants: zero where the operation is linear in them.
-            names = range(len(values["arrays"])) if self.variadic else self.arrays
-            primals = values["arrays"] if self.variadic else values
+            primals: Any = values["arrays"] if self.variadic else values
+            names: Sequence[Any] = range(len(primals)) if self.variadic else self.arrays
             return run(**{str(n): tangents[n] if n in tangents else _zeros(xp, primals[n]) for n in names})
         total = None
         for name, t in tangents.items():
@@ -333,7 +337,9 @@ class Op:
             total = term if total is None or term is None else total + term
         return total
 
-    def _argument_jvp(self, xp: Any, name: str, t: Array, values: Mapping[str, Any], run: Callable[..., Array]) -> Array:
+    def _argument_jvp(
+        self, xp: Any, name: str, t: Array, values: Mapping[str, Any], run: Callable[..., Array]
+    ) -> Array:
         if name in self.jvps:
             rule, used = _standard_form(self.jvps[name], "t")
             return rule(xp, t, *(values[n] for n in used))
@@ -494,9 +500,7 @@ def fit(xp: Any, g: Array, spec: Spec) -> Array:
 def unbroadcast(xp: Any, g: Array, shape: tuple[int, ...]) -> Array:
     """Sum `g` over the axes along which an array of `shape` was broadcast, in one reduction."""
     lead = len(g.shape) - len(shape)
-    axes = tuple(range(lead)) + tuple(
-        lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1
-    )
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
     if axes:
         g = xp.sum(g, axis=axes, keepdims=len(axes) > lead)
     return g if g.shape == shape else xp.reshape(g, shape)

@@ -89,7 +89,7 @@ class Node:
     def metadata(self) -> dict[str, Any]:
         """A free dictionary for debugging."""
         try:
-            return self.metadata_  # type: ignore[has-type, no-any-return]
+            return self.metadata_
         except AttributeError:
             self.metadata_: dict[str, Any] = {}
             return self.metadata_

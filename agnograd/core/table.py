@@ -155,6 +155,7 @@ class Space:
             raise AttributeError(name)
         full = self.prefix + name
         op = OPS.get(full)
+        found: Any
         if full in self.kernels:
             found = self.kernels[full]
         elif op is not None and op.body is not None:

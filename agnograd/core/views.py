@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 from weakref import ref
 
-from agnograd.core.array import Array
+from agnograd.core.array import Array, innermost
 from agnograd.core.forward import Dual
 from agnograd.core.level import recording, reset_recording, set_recording
 from agnograd.core.op import Op
-from agnograd.core.reverse import Reverse, classes
+from agnograd.core.reverse import LEAF, Reverse, classes, wrap
 
 
 def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
@@ -48,7 +48,8 @@ def settled(x: Any) -> Any:
 
 
 def _plain_class(x: Array) -> type[Array]:
-    return classes.plain if isinstance(x, Reverse) else Dual
+    plain: type[Array] = classes.plain if isinstance(x, Reverse) else Dual
+    return plain
 
 
 def refresh(view: Array) -> None:
@@ -60,20 +61,31 @@ def refresh(view: Array) -> None:
         value = live._array if isinstance(live, Array) else live
         view._array = value
         return
-    # What was recorded when the view was made is recorded again, whatever the grad mode is at the time of reading.
-    token = set_recording(True) if getattr(view, "_node", None) is not None else None
+    node = getattr(view, "_node", None)
+    if node is not None and node.variant is LEAF:
+        # Made a leaf of its own: it shares the value and not the graph.
+        token = set_recording(False)
+    else:
+        # What was recorded when the view was made is recorded again, whatever the mode is at the time of reading.
+        token = set_recording(recording() if node is None else True)
     try:
         fresh = op.call(live, **params)
     finally:
-        if token is not None:
-            reset_recording(token)
+        reset_recording(token)
+    if node is not None and node.variant is LEAF:
+        view._array = settled(fresh)._array
+        return
     become(view, fresh)
 
 
 def become(x: Array, new: Any) -> None:
     """Give the object `x` the value and the place in the graph of the wrapper `new`."""
     new = settled(new)
-    if isinstance(new, Reverse) and isinstance(x, Reverse) and (x.level is None or new.level is None or x.level is new.level):
+    if (
+        isinstance(new, Reverse)
+        and isinstance(x, Reverse)
+        and (x.level is None or new.level is None or x.level is new.level)
+    ):
         x.__class__ = type(new)
         x._array = new._array
         x._node = new._node
@@ -83,13 +95,16 @@ def become(x: Array, new: Any) -> None:
         x._tangent = new._tangent
     elif isinstance(x, Dual) and (new.level is None or new.level.serial < x._level.serial):
         # Overwritten with something that has no tangent here: a constant of this level.
-        x.__class__ = x.handle_class
-        x._array = new
+        _stand_for(x, new)
     else:
-        x.__class__ = x.handle_class
-        x._array = new
+        _stand_for(x, new)
         if isinstance(x, Reverse):
             x._node = None
+
+
+def _stand_for(x: Any, new: Array) -> None:
+    x.__class__ = x.handle_class
+    x._array = new
 
 
 def make_stale(x: Array) -> None:
@@ -101,10 +116,10 @@ def make_stale(x: Array) -> None:
 
 
 def root_of(x: Array) -> Array:
-    """The array that a chain of views goes back to."""
+    """The array that a chain of views goes back to; an alias without a graph is its own root."""
     while True:
         origin = getattr(x, "_view", None)
-        if origin is None:
+        if origin is None or origin[1] is None:
             return x
         x = origin[0]
 
@@ -121,17 +136,23 @@ def assign(x: Array, new: Any) -> None:
         # An alias made by detach() or data: the base takes the value and keeps its graph.
         token = set_recording(False)
         try:
-            assign(base, new)
+            assign(base, wrap(innermost(settled(new)), None))
         finally:
             reset_recording(token)
+        if new.level is not None:
+            # What was written has a graph, which the alias alone takes over: from here on they are two.
+            del x._view
+            become(x, new)
         return
-    assign(base, op.view(settled(base), new, **params))  # type: ignore[misc]
+    assert op.view is not None
+    assign(base, op.view(settled(base), new, **params))
 
 
 def _overwrite(x: Array, new: Any) -> None:
     new = settled(new)
     if recording() is False and isinstance(x, Reverse) and x._node is not None:
         x._array = new._array if isinstance(new, Reverse) else new
+        x.__class__ = classes.nested if isinstance(x._array, Array) else classes.plain
         return
     if not isinstance(new, Array):
         new = classes.plain(new, None)

@@ -42,7 +42,7 @@ _NAMES = {
 _KEEP_NUMPY = {"fmod"}
 
 
-def array_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """Run a NumPy ufunc as an operation; NotImplemented for methods such as ``reduce`` and for unknown ufuncs."""
     name = _NAMES.get(ufunc.__name__, ufunc.__name__)
     if method != "__call__" or ufunc.__name__ in _KEEP_NUMPY or name not in OPS:
@@ -54,7 +54,7 @@ def array_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], options: Mapping
     return OPS[name].call(*inputs)
 
 
-def array_function(function: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
+def array_function(self: Array, function: Any, types: Any, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
     """Run a NumPy function as an operation where the table has it."""
     name = _NAMES.get(function.__name__, function.__name__)
     op = OPS.get(name)
@@ -69,7 +69,11 @@ def array_function(function: Any, args: Sequence[Any], options: Mapping[str, Any
 
 def _plain(x: Any) -> Any:
     if isinstance(x, Array):
-        return x.__array__()  # type: ignore[attr-defined]
+        return x.__array__()
     if isinstance(x, (list, tuple)):
         return type(x)(_plain(v) for v in x)
     return x
+
+
+Array.__array_ufunc__ = array_ufunc  # type: ignore[method-assign]
+Array.__array_function__ = array_function  # type: ignore[method-assign]

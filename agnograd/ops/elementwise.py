@@ -155,7 +155,12 @@ abs = general(
     "abs(x, /)",
     vjp={"x": lambda xp, g, x: g * sign_of(xp, x)},
     jvp={"x": lambda xp, t, x: xp.real(xp.conj(sign_of(xp, x)) * t)},
-    samples=[*unary(0.5, 2.0), *unary(-2.0, -0.5), edge([0.0, -0.0], gradient=([0.0, 0.0],)), edge([0j], gradient=([0j],))],
+    samples=[
+        *unary(0.5, 2.0),
+        *unary(-2.0, -0.5),
+        edge([0.0, -0.0], gradient=([0.0, 0.0],)),
+        edge([0j], gradient=([0j],)),
+    ],
 )
 
 

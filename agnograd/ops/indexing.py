@@ -68,9 +68,7 @@ setitem = linear(
 embed = linear(
     "embed(x, /, *, key, shape)",
     doc="zeros of a shape with x added at a key: the transpose of indexing",
-    body=lambda xp, x, *, key, shape: xp.add_into(
-        xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key
-    ),
+    body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key),
     x=lambda xp, g, key: g[key],
     samples=[
         Sample((Uniform(shape=(4,)),), {"key": 1, "shape": (3, 4)}),

@@ -87,7 +87,9 @@ broadcast_to = linear(
 )
 
 
-def _concat_back(xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int | None, needs: tuple[int, ...]) -> list[Array]:
+def _concat_back(
+    xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int | None, needs: tuple[int, ...]
+) -> list[Array]:
     if axis is None:
         sizes = [_size(s.shape) for s in arrays_spec]
         axis = 0

@@ -6,7 +6,11 @@ from agnograd.core.op import Sample
 from agnograd.core.tiers import nondifferentiable
 from agnograd.core.rules import edge
 
-_SAMPLES: list[Sample] = [edge([[True, False], [True, True]]), edge([[True, False], [True, True]], axis=1), edge([0.0, 1.0])]
+_SAMPLES: list[Sample] = [
+    edge([[True, False], [True, True]]),
+    edge([[True, False], [True, True]], axis=1),
+    edge([0.0, 1.0]),
+]
 
 all = nondifferentiable("all(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES)
 any = nondifferentiable("any(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES)

@@ -1,11 +1,11 @@
 """The real CuPy on a machine without a GPU.
 
 CuPy's shapes, dtypes, keywords, devices and memory pool are its own code; only the CUDA calls are
-answered here, its kernels compiled by g++ and the CUDA libraries replaced by NumPy and SciPy. Launches,
-copies, allocations and host synchronisations can be counted and forbidden.
+answered here, its kernels compiled by g++ and the CUDA libraries replaced by NumPy and SciPy.
+Launches, copies, allocations and host synchronisations are counted, and the last can be forbidden.
 
-``install`` or ``load`` must run before anything imports ``cupy``. This package itself imports no array
-library until then.
+``install`` or ``load`` must run before anything imports ``cupy``. This package itself imports no
+array library until then.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 _OLDEST, _NEWEST = (14, 2), (15, 0)  # of CuPy: from, and up to but not including
 
-_installed: ModuleType | None = None
+_installed: list[ModuleType] = []  # CuPy, once the emulator carries it
 
 
 @functools.cache
@@ -105,7 +105,7 @@ def _misfit() -> str | None:
         runtime = importlib.import_module("cupy_backends.cuda.api.runtime")
     except ImportError as error:
         return f"CuPy's bindings to CUDA cannot be imported: {error}"
-    if _installed is not None:
+    if _installed:
         return None  # the tables hold the emulator's own functions by now
     return binding.misfit(runtime, device.RUNTIME) or binding.misfit(driver, device.DRIVER)
 
@@ -128,9 +128,8 @@ def install(devices: int = 2) -> ModuleType:
     RuntimeError
         If CuPy was imported already, or the emulator cannot run here.
     """
-    global _installed
-    if _installed is not None:
-        return _installed
+    if _installed:
+        return _installed[0]
     if "cupy" in sys.modules:
         raise RuntimeError("cupy_cpu.install() must run before anything imports cupy")
     reason = unsupported()
@@ -151,7 +150,7 @@ def install(devices: int = 2) -> ModuleType:
     cupy._core.set_reduction_accelerators([])
     libraries.install_into_cupy(cupy)
     _compile_with(kernels, cupy)
-    _installed = cupy
+    _installed.append(cupy)
     return cupy
 
 
@@ -194,7 +193,7 @@ def load(devices: int = 2) -> tuple[ModuleType, bool]:
 
 
 def check_errors() -> None:
-    """Raise the first error that CuPy could not be told of, if there is one, and forget them all."""
+    """Raise the first error that CuPy could not be told of, if there is one; forget all."""
     if errors:
         first = errors[0]
         errors.clear()
@@ -214,11 +213,13 @@ def counting() -> Iterator[Counts]:
         ``launches``, ``library_calls``, ``synchronisations``, ``copies``, ``allocations`` and what
         they are made of; live while the context lasts.
     """
-    if _installed is None:
+    if not _installed:
         raise RuntimeError("only the emulator can count: call install() first")
 
-    class Hook(_installed.cuda.MemoryHook):
-        name = "cupy_cpu.counting"
+    counts = Counts()
+
+    class Hook(_installed[0].cuda.MemoryHook):
+        name = f"cupy_cpu.counting {id(counts)}"  # of two with one name CuPy refuses the second
 
         def malloc_postprocess(self, *, pmem_id: int, mem_size: int, **others: int) -> None:
             counts.allocate(pmem_id, mem_size)
@@ -226,7 +227,7 @@ def counting() -> Iterator[Counts]:
         def free_postprocess(self, *, pmem_id: int, **others: int) -> None:
             counts.free(pmem_id)
 
-    with Counts() as counts, Hook():
+    with counts, Hook():
         yield counts
 
 
@@ -234,9 +235,9 @@ def counting() -> Iterator[Counts]:
 def forbid_synchronisation() -> Iterator[None]:
     """Fail if the host waits for the device.
 
-    CuPy itself refuses what it knows to synchronise, at once. It does not know of streams and events;
-    on the emulator those are counted, and reported when the context ends. On a real GPU only the
-    first holds.
+    CuPy itself refuses what it knows to synchronise, at once. It does not know of streams and
+    events; on the emulator those are counted, and reported when the context ends. On a real GPU
+    only the first holds.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """Puts Python functions in the place of CuPy's CUDA calls.
 
-CuPy's Cython modules call one another through tables of C function pointers: each module that offers
-C functions has a dictionary ``__pyx_capi__`` from their names to capsules, and the name of a capsule
-is the C signature. A module reads the tables of those it uses once, when it is imported. So the
-entries of ``cupy_backends.cuda.api.runtime`` and ``.driver``, through which every CUDA call passes,
-can be exchanged after these two modules are imported and before the rest of CuPy is.
+CuPy's Cython modules call one another through tables of C function pointers: each module that
+offers C functions has a dictionary ``__pyx_capi__`` from their names to capsules, and the name of a
+capsule is the C signature. A module reads the tables of those it uses once, when it is imported. So
+the entries of ``cupy_backends.cuda.api.runtime`` and ``.driver``, through which every CUDA call
+passes, can be exchanged after these two modules are imported and before the rest of CuPy is.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _capsule_name = ctypes.pythonapi.PyCapsule_GetName
 _capsule_name.restype = ctypes.c_char_p
 _capsule_name.argtypes = [ctypes.py_object]
 
-# Set at exit. From then on callbacks do nothing: what CuPy frees while the interpreter is taken down
-# would otherwise run Python functions whose modules are gone.
+# Filled at exit. From then on callbacks do nothing: what CuPy frees while the interpreter is taken
+# down would otherwise run Python functions whose modules are gone.
 _closed: list[bool] = []
 atexit.register(_closed.append, True)
 
 
 class Signature(NamedTuple):
-    """The C signature of one entry of a table, and how many arguments a Python caller would give."""
+    """The C signature of an entry of a table, and how many arguments a Python caller gives."""
 
     text: bytes
     result: Any

@@ -6,8 +6,8 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-#: Exceptions raised inside a callback that CuPy's C code called, oldest first. They cannot cross the
-#: C boundary, so CuPy goes on with a meaningless result: look here (``check_errors``) after a test.
+#: Exceptions raised inside a callback that CuPy's C code called, oldest first. They cannot cross
+#: the C boundary, so CuPy goes on with a meaningless result: call ``check_errors`` after a test.
 errors: list[BaseException] = []
 
 _observers: list[Counts] = []
@@ -136,12 +136,16 @@ def record_synchronisation(cause: str) -> None:
             counts.places.append(place)
 
 
+_FOLDERS = {"cupy", "cupyx", "cupy_backends", "strict_device"}
+_MODULES = {
+    str(Path(__file__).with_name(name)) for name in ("binding.py", "counts.py", "device.py")
+}
+
+
 def _calling_place() -> str:
-    """Return the innermost Python line outside CuPy and this package."""
-    here = str(Path(__file__).parent)
+    """Return the innermost Python line outside CuPy and the devices."""
     for frame in reversed(traceback.extract_stack()):
         path = Path(frame.filename)
-        inside = {"cupy", "cupyx", "cupy_backends"}.intersection(path.parts)
-        if not inside and not frame.filename.startswith(here):
+        if str(path) not in _MODULES and _FOLDERS.isdisjoint(path.parts):
             return f"{frame.filename}:{frame.lineno}: {frame.line}"
     return "unknown"

@@ -1,25 +1,27 @@
 """The device that CuPy sees: host memory, a current device per thread, streams that never lag.
 
-Two tables of functions, ``RUNTIME`` and ``DRIVER``, answer CuPy's calls of the CUDA runtime and driver
-APIs, under CUDA's own names. Every effect is immediate, so all streams and events are complete at any
-time; what is asynchronous on a GPU is synchronous here.
+Two tables of functions, ``RUNTIME`` and ``DRIVER``, answer CuPy's calls of the CUDA runtime and
+driver APIs, under CUDA's own names. Every effect is immediate, so all streams and events are
+complete at any time; what is asynchronous on a GPU is synchronous here.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from . import kernels
 from .counts import record_copy, record_launch, record_synchronisation
 
-# ---- devices -----------------------------------------------------------------------------------
+# ---- devices -------------------------------------------------------------------------------------
 
 INVALID_DEVICE = 101  # cudaErrorInvalidDevice
 
-_device_count = 1
+_settings = SimpleNamespace(devices=1)
 _thread = threading.local()
 
 # An H100, as far as CuPy asks: numbers of cudaDeviceAttr. It chooses block sizes by them.
@@ -39,12 +41,11 @@ _CUDA_VERSION = 12090
 
 def set_device_count(count: int) -> None:
     """Set the number of devices, before CuPy is imported."""
-    global _device_count
-    _device_count = count
+    _settings.devices = count
 
 
 def _get_device_count() -> int:
-    return _device_count
+    return _settings.devices
 
 
 def _get_device() -> int:
@@ -52,7 +53,7 @@ def _get_device() -> int:
 
 
 def _set_device(device: int) -> None:
-    if not 0 <= device < _device_count:
+    if not 0 <= device < _settings.devices:
         from cupy_backends.cuda.api.runtime import CUDARuntimeError
 
         raise CUDARuntimeError(INVALID_DEVICE)
@@ -85,7 +86,7 @@ def _device_properties(device: int) -> dict[str, Any]:
     }
 
 
-# ---- memory ------------------------------------------------------------------------------------
+# ---- memory --------------------------------------------------------------------------------------
 
 _libc = ctypes.CDLL(None)
 _libc.aligned_alloc.restype = ctypes.c_void_p
@@ -95,8 +96,8 @@ _libc.memmove.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 _libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 
 _ALIGNMENT = 512
-# Device memory starts as NaN in floating point and -1 in integers, so that reading what nobody wrote
-# shows. Blocks that CuPy's pool hands out again keep what was in them, as on a GPU.
+# Device memory starts as NaN in floating point and -1 in integers, so that reading what nobody
+# wrote shows. Blocks that CuPy's pool hands out again keep what was in them, as on a GPU.
 _POISON = 0xFF
 
 _HOST, _DEVICE = 0, 2  # cudaMemoryTypeUnregistered, cudaMemoryTypeDevice
@@ -224,16 +225,15 @@ def _pointer_attributes(pointer: int) -> Any:
     return PointerAttributes(block.device, pointer, 0, _DEVICE)
 
 
-# ---- streams and events ------------------------------------------------------------------------
+# ---- streams and events --------------------------------------------------------------------------
 
-_last_handle = 0x1000
+# 1 and 2 are CUDA's names of the legacy and the per-thread default stream.
+_handles = itertools.count(0x1000)
 
 
 def _new_handle(*properties: int) -> int:
     """Return a number that no other stream, event, module or function has."""
-    global _last_handle
-    _last_handle += 16
-    return _last_handle
+    return next(_handles)
 
 
 def _synchronise(cause: str) -> Callable[..., None]:

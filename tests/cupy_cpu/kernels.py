@@ -48,7 +48,7 @@ class KernelCompilationError(Exception):
 
 @dataclass
 class Statistics:
-    """How many kernels this process used, how many of those it had to compile, and how long it took."""
+    """How many sources this process used and had to compile, and the seconds of compiling."""
 
     used: int = 0
     compiled: int = 0
@@ -162,14 +162,14 @@ def _mode(source: str) -> str:
     """Choose how to run the threads: see ``Mode`` in the shim."""
     if _BARRIER.search(source):
         return "kOnFibers"
-    # CUPY_FOR is CuPy's grid-stride loop: one thread can do all of it, unless a `return` in the body
-    # ends a thread that has more elements to do.
+    # CUPY_FOR is CuPy's grid-stride loop: one thread can do all of it, unless a `return` in the
+    # body ends a thread that has more elements to do.
     if "CUPY_FOR" in source and not _RETURN.search(source):
         return "kOneThread"
     return "kInTurn"
 
 
-# ---- g++ and the cache -------------------------------------------------------------------------
+# ---- g++ and the cache ---------------------------------------------------------------------------
 
 
 def _compile(source: str, options: Sequence[str], library: Path) -> None:
@@ -187,17 +187,18 @@ def _compile(source: str, options: Sequence[str], library: Path) -> None:
 def _run_compiler(arguments: Sequence[str], output: Path, what: str) -> None:
     """Compile into a file of this process, then rename: another process never sees half of it."""
     partial = _partial(output)
-    command = [COMPILER, *_FLAGS, f"-I{_INCLUDE}", f"-I{_cupy_include()}", *arguments]
-    done = subprocess.run([*command, "-o", str(partial)], capture_output=True, text=True)
+    include = [f"-I{_INCLUDE}", f"-I{_cupy_include()}"]
+    command = [COMPILER, *_FLAGS, *include, *arguments, "-o", str(partial)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise KernelCompilationError(f"{COMPILER} does not compile {what}:\n{done.stderr[:3000]}")
-    os.replace(partial, output)
+    partial.replace(output)
 
 
 def _write(path: Path, text: str) -> None:
     partial = _partial(path)
     partial.write_text(text)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _partial(path: Path) -> Path:
@@ -207,7 +208,8 @@ def _partial(path: Path) -> Path:
 @functools.cache
 def _cupy_include() -> Path:
     specification = importlib.util.find_spec("cupy")
-    assert specification is not None and specification.origin is not None
+    assert specification is not None
+    assert specification.origin is not None
     return Path(specification.origin).parent / "_core" / "include"
 
 
@@ -217,7 +219,7 @@ def _cache() -> Path:
     root = os.environ.get("CUPY_CPU_CACHE") or Path.home() / ".cache" / "agnograd-cupy-cpu"
     parts = [path.read_bytes() for path in sorted(_INCLUDE.rglob("*.h"))]
     parts += [(_cupy_include().parents[1] / "_version.py").read_bytes()]
-    parts += [subprocess.run([COMPILER, "--version"], capture_output=True).stdout]
+    parts += [subprocess.run([COMPILER, "--version"], capture_output=True, check=True).stdout]
     parts += [" ".join(_FLAGS).encode()]
     directory = Path(root) / hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     directory.mkdir(parents=True, exist_ok=True)

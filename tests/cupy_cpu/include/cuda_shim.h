@@ -20,7 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-// ---- the language ------------------------------------------------------------------------------
+// ---- the language -------------------------------------------------------------------------------
 #define __CUDACC_VER_MAJOR__ 12
 #define __device__
 #define __host__
@@ -50,7 +50,7 @@ struct dim3 {
 inline dim3 threadIdx{0, 0, 0}, blockIdx{0, 0, 0}, blockDim, gridDim;
 static const int warpSize = 32;
 
-// ---- the threads of one block ------------------------------------------------------------------
+// ---- the threads of one block -------------------------------------------------------------------
 namespace emulator {
 
 const unsigned kMaxThreads = 1024;
@@ -187,7 +187,7 @@ inline void run_grid(Mode mode, const unsigned* grid, const unsigned* threads) {
         mode == kOnFibers ? run_block_on_fibers() : run_block_in_turn();
 }
 
-// ---- launching ---------------------------------------------------------------------------------
+// ---- launching ----------------------------------------------------------------------------------
 // CUDA hands a kernel an array of pointers to its arguments; the kernel's type says what they are.
 template <class T>
 using Stored = typename std::remove_const<typename std::remove_reference<T>::type>::type;
@@ -212,7 +212,7 @@ inline void launch(Mode mode, void (*kernel)(Arguments...), void** arguments, co
   run_grid(mode, grid, threads);
 }
 
-// ---- what the threads of a warp tell one another --------------------------------------------------
+// ---- what the threads of a warp tell one another ------------------------------------------------
 template <class T>
 inline T exchange(T value, unsigned lane, int width) {
   static_assert(sizeof(T) <= 16, "a shuffle carries at most 16 bytes");
@@ -257,7 +257,7 @@ inline int __any_sync(unsigned mask, int predicate) {
   return predicate;
 }
 
-// ---- atomics: threads switch only at barriers, so plain code is atomic ------------------------------
+// ---- atomics: threads switch only at barriers, so plain code is atomic --------------------------
 #define ATOMIC_IF(NAME, T, CONDITION)    \
   inline T NAME(T* address, T value) {   \
     T old = *address;                    \
@@ -295,7 +295,7 @@ ATOMICS_ADD_AND_SWAP(unsigned long long)
 ATOMIC(atomicAdd, float, old + value)
 ATOMIC(atomicAdd, double, old + value)
 
-// ---- intrinsics --------------------------------------------------------------------------------
+// ---- intrinsics ---------------------------------------------------------------------------------
 template <class To, class From>
 inline To reinterpret_bits(From value) {
   static_assert(sizeof(To) == sizeof(From), "sizes differ");

@@ -66,7 +66,7 @@ def lapack_routine(letter: str, name: str) -> Callable[..., Any]:
     return getattr(lapack, letter + name)
 
 
-# ---- products ----------------------------------------------------------------------------------
+# ---- products ------------------------------------------------------------------------------------
 
 
 def multiply(dtype, transa, transb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) -> None:

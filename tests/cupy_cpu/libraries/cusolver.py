@@ -159,7 +159,7 @@ def xgeev(
 
 
 def _real_and_imaginary(values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Pack eigenvectors as LAPACK does for a real matrix: of a conjugate pair, real then imaginary."""
+    """Pack eigenvectors as LAPACK does for a real matrix: of a pair, real part then imaginary."""
     packed = vectors.real.copy()
     second = np.flatnonzero(values.imag < 0)
     packed[:, second] = vectors[:, second - 1].imag

@@ -53,7 +53,7 @@ class StandIn(ModuleType):
         return call
 
     def __getattr__(self, key: str) -> Any:
-        """Refuse what is not emulated when it is called: CuPy picks functions before it needs them."""
+        """Refuse what is not emulated, when it is called: CuPy picks functions in advance."""
         if key.startswith("__") or key.isupper():
             raise AttributeError(f"{self.__name__} is emulated without {key}")
 

@@ -230,7 +230,7 @@ def check_device(array: Array, name: str = "operation") -> None:
 
 
 def check_writable(array: Array) -> None:
-    """Refuse to write where several elements are one: CuPy does not, and what results is undefined."""
+    """Refuse to write where several elements are one: CuPy lets it, and the result is undefined."""
     strides = zip(array.host.strides, array.shape, strict=True)
     if any(stride == 0 and length > 1 for stride, length in strides):
         raise DeviceError("write into a broadcast view: undefined on CuPy")
@@ -242,17 +242,13 @@ def _understand(array: Array, key: Any) -> tuple[Any, str]:
     kinds = set()
     understood = []
     for part in parts:
-        if isinstance(part, Array):
-            if part._device != array._device:
-                raise DeviceError(f"index on device {part._device}, array on {array._device}")
-            part = part.host
-            kinds.add("mask" if part.dtype == bool else "array")
-        elif isinstance(part, (np.ndarray, list)):
+        understood.append(part.host if isinstance(part, Array) else part)
+        if isinstance(part, Array) and part._device != array._device:
+            raise DeviceError(f"index on device {part._device}, array on {array._device}")
+        if isinstance(part, (np.ndarray, list)):
             host_index()
-            kinds.add("mask" if np.asarray(part).dtype == bool else "array")
-        elif isinstance(part, (bool, np.bool_)):
-            kinds.add("mask")
-        understood.append(part)
+        if isinstance(part, (Array, np.ndarray, list, bool, np.bool_)):
+            kinds.add("mask" if np.asarray(understood[-1]).dtype == bool else "array")
     if "mask" in kinds:
         mask()
     kind = next((kind for kind in ("mask", "array") if kind in kinds), "basic")

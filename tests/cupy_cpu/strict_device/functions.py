@@ -1,7 +1,8 @@
 """The functions of the strict device.
 
-Every one is that of ``array_api_compat.numpy`` between two borders: operands are checked and unwrapped,
-results wrapped. They are put into ``namespace.py``, not here, where ``any`` and ``all`` are Python's.
+Every one is that of ``array_api_compat.numpy`` between two borders: operands are checked and
+unwrapped, results wrapped. They are put into ``namespace.py``, not here, where ``any`` and ``all``
+are Python's.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _SYNCHRONISING = {
 _ABOUT_TYPES = {"broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type"}
 
 
-# ---- the borders of every function -----------------------------------------------------------------
+# ---- the borders of every function ---------------------------------------------------------------
 
 
 def _bordered(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -160,13 +161,13 @@ def _about_types(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-# ---- functions of their own -----------------------------------------------------------------------
+# ---- functions of their own ----------------------------------------------------------------------
 
 
 def asarray(
     obj: Any, /, *, dtype: Any = None, device: Device | None = None, copy: bool | None = None
 ) -> Array:
-    """Return an array on ``device``: the one function that takes NumPy arrays and heeds a device."""
+    """Return an array on ``device``: this function alone takes NumPy arrays and heeds a device."""
     with device or Device():
         if isinstance(obj, Array):
             unchanged = dtype is None or dtype == obj.dtype
@@ -196,7 +197,7 @@ _ADDABLE = {np.dtype(code) for code in ("i4", "i8", "u4", "u8", "f2", "f4", "f8"
 
 
 def scatter_add(array: Array, index: Any, value: Any) -> None:
-    """Add ``value`` to ``array[index]`` in place, repeated indices too, as ``cupyx.scatter_add``."""
+    """Add ``value`` to ``array[index]`` in place, also at repeated indices, as cupyx does."""
     if array.dtype not in _ADDABLE:
         raise TypeError(f"scatter_add does not support {array.dtype}")
     check_writable(array)
@@ -234,7 +235,7 @@ def __array_namespace_info__() -> _Info:
     return _Info()
 
 
-# ---- the whole ------------------------------------------------------------------------------------
+# ---- the whole -----------------------------------------------------------------------------------
 
 _OWN = (asarray, from_dlpack, scatter_add, __array_namespace_info__)
 #: Functions that NumPy has, and the version of array-api-strict at hand may lack.

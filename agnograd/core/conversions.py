@@ -1,0 +1,179 @@
+"""Ways out of a wrapper: Python scalars, plain arrays, DLPack; and indexing, which every wrapper shares.
+
+A derivative is never lost in silence: what would take plain data out of a graph raises or, where Python's own protocols
+leave no other choice, warns once for each place in the user's code.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from agnograd.core.array import Array, innermost
+from agnograd.core.forward import Dual
+from agnograd.core.gradient import describe
+from agnograd.core.inplace import set_item
+from agnograd.core.level import records
+from agnograd.core.reverse import Reverse, raw_space
+from agnograd.core.table import OPS
+from agnograd.core.views import settled
+from agnograd.errors import GradientLostError, GradientLostWarning
+
+_warned_sites: set[tuple[str, int]] = set()
+
+
+def carries_gradient(x: Any) -> bool:
+    """Whether taking the plain data out of `x` would lose a derivative."""
+    while isinstance(x, Array):
+        if isinstance(x, Dual) or (isinstance(x, Reverse) and x._node is not None and records(x._node.level)):
+            return True
+        x = x._array
+    return False
+
+
+def _raw(x: Array) -> Any:
+    return innermost(settled(x))
+
+
+def item(self: Array) -> Any:
+    """The value of an array of one element as a Python scalar."""
+    if self.size not in (1, None):
+        msg = f"an array of shape {self.shape} has no single value: item() needs exactly one element"
+        raise ValueError(msg)
+    raw = _raw(self)
+    return raw_space(raw).backend.to_scalar(raw)
+
+
+def tolist(self: Array) -> Any:
+    """The values as nested lists of Python scalars."""
+    raw = _raw(self)
+    return raw_space(raw).backend.to_host(raw).tolist()
+
+
+def array(self: Array, dtype: Any = None, copy: bool | None = None) -> Any:
+    """What ``numpy.asarray`` gives.
+
+    Raises
+    ------
+    GradientLostError
+        If a derivative would be lost.
+    """
+    value = settled(self)
+    if carries_gradient(value):
+        msg = (
+            f"an array that carries a gradient cannot become a plain array silently ({describe(value)}): the gradient "
+            f"would be lost. Use detach() for the values. If a library asked for this array, it may need "
+            f"SCIPY_ARRAY_API=1 (SciPy) or array_api_dispatch=True (scikit-learn) to work on tensors."
+        )
+        raise GradientLostError(msg)
+    raw = innermost(value)
+    return raw_space(raw).backend.to_array(raw, dtype, copy)
+
+
+def dlpack(self: Array, **options: Any) -> Any:
+    """Export through DLPack.
+
+    Raises
+    ------
+    BufferError
+        If a derivative would be lost.
+    """
+    value = settled(self)
+    if carries_gradient(value):
+        msg = f"an array that carries a gradient cannot be exported ({describe(value)}): use detach()"
+        raise BufferError(msg)
+    return innermost(value).__dlpack__(**{k: v for k, v in options.items() if v is not None})
+
+
+def dlpack_device(self: Array) -> Any:
+    """Device type and number, as DLPack counts them."""
+    return _raw(self).__dlpack_device__()
+
+
+def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:
+    value = settled(x)
+    if value.size not in (1, None):
+        msg = f"only an array of one element becomes a Python {convert.__name__}, this one has shape {value.shape}"
+        raise TypeError(msg)
+    if carries_gradient(value):
+        frame = sys._getframe(2)
+        site = (frame.f_code.co_filename, frame.f_lineno)
+        if site not in _warned_sites:
+            _warned_sites.add(site)
+            msg = (
+                f"an array that carries a gradient ({describe(value)}) becomes a Python {convert.__name__} here and "
+                f"leaves the graph. Use .item() if that is meant, or .detach() first."
+            )
+            warnings.warn(msg, GradientLostWarning, stacklevel=3)
+    return convert(item(value))
+
+
+def _float(self: Array) -> float:
+    return float(_scalar(self, float))
+
+
+def _int(self: Array) -> int:
+    return int(_scalar(self, int))
+
+
+def _complex(self: Array) -> complex:
+    return complex(_scalar(self, complex))
+
+
+def _index(self: Array) -> int:
+    if not raw_space(self).isdtype(self.dtype, "integral"):
+        msg = f"only integer arrays can be an index, this one has dtype {self.dtype}"
+        raise TypeError(msg)
+    return int(_scalar(self, int))
+
+
+def _bool(self: Array) -> bool:
+    if self.size not in (1, None):
+        msg = f"the truth value of an array of shape {self.shape} is ambiguous: use any() or all()"
+        raise ValueError(msg)
+    return bool(item(self))
+
+
+def _getitem(self: Array, key: Any) -> Any:
+    return OPS["getitem"].call(self, key=plain_key(self, key))
+
+
+def _setitem(self: Array, key: Any, value: Any) -> None:
+    set_item(self, plain_key(self, key), value)
+
+
+def plain_key(x: Array, key: Any) -> Any:
+    """An index for raw arrays: wrappers opened, since an index never carries a gradient, and lists made arrays."""
+    if type(key) is tuple:
+        return tuple([plain_key(x, k) for k in key])
+    if isinstance(key, Array):
+        return _raw(key)
+    if type(key) is list:
+        raw = _raw(x)
+        return raw_space(raw).asarray(key, device=raw_space(raw).device(raw))
+    return key
+
+
+def to_device(self: Array, device: Any, /, *, stream: Any = None) -> Any:
+    """The array on another device; the gradient travels back."""
+    return OPS["to_device"].call(self, device=device, stream=stream)
+
+
+for _name, _method in {
+    "item": item,
+    "tolist": tolist,
+    "to_device": to_device,
+    "__array__": array,
+    "__dlpack__": dlpack,
+    "__dlpack_device__": dlpack_device,
+    "__float__": _float,
+    "__int__": _int,
+    "__complex__": _complex,
+    "__index__": _index,
+    "__bool__": _bool,
+    "__getitem__": _getitem,
+    "__setitem__": _setitem,
+}.items():
+    setattr(Array, _name, _method)

@@ -1,0 +1,207 @@
+"""What is measured. The letters are those that the project's plans use.
+
+A workload is written once for all engines, in names that NumPy, PyTorch and the Array API share, and once by hand: the
+shortest NumPy code that computes the same gradient, against which every engine is checked before it is timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+class Workload:
+    """A scalar function of some arrays.
+
+    Attributes
+    ----------
+    title : str
+        What it is, for the table.
+    operations : int
+        Number of recorded operations, by which times are divided.
+    leaves : list of ndarray
+        The arrays that need a gradient: the first arguments of `function`.
+    constants : list
+        Its other arguments, arrays or Python scalars.
+    """
+
+    title: str
+    operations: int
+    leaves: list[Array]
+    constants: list[Any]
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        """The scalar, in the names of `xp`."""
+        raise NotImplementedError
+
+    def forward(self) -> tuple[Any, Any]:
+        """The scalar by hand, and whatever `backward` needs."""
+        raise NotImplementedError
+
+    def backward(self, saved: Any) -> list[Array]:
+        """The gradients of `leaves` by hand."""
+        raise NotImplementedError
+
+
+class Chain(Workload):
+    """Steps ``sin(x * c + b)`` on few elements: what is measured is the engine.
+
+    Parameters
+    ----------
+    steps : int
+        Each is three operations.
+    scalars : bool
+        Whether c and b are Python scalars.
+    differentiate : bool
+        Whether c and b need gradients too.
+    neutral : bool
+        Take ``c = 1, b = 0``, for which the gradient of a long chain does not vanish.
+    """
+
+    def __init__(
+        self,
+        steps: int = 334,
+        elements: int = 10,
+        *,
+        scalars: bool = False,
+        differentiate: bool = False,
+        neutral: bool = False,
+    ) -> None:
+        what = "scalars" if scalars else "arrays that need gradients" if differentiate else "constant arrays"
+        self.title = f"{3 * steps} operations sin(x*c+b) on {elements} elements, c and b {what}"
+        self.operations = 3 * steps
+        self.steps = steps
+        self.differentiate = differentiate
+        x = np.linspace(0.1, 1.0, elements)
+        factors: list[Any] = [1.001, 0.0001]
+        if not scalars:
+            factors = [np.linspace(0.999, 1.001, elements), np.linspace(0.0, 0.0001, elements)]
+        if neutral:
+            factors = [np.ones(elements), np.zeros(elements)]
+        self.leaves = [x, *factors] if differentiate else [x]
+        self.constants = [] if differentiate else factors
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        x, c, b = arrays
+        sin = xp.sin
+        for _ in range(self.steps):
+            x = sin(x * c + b)
+        return xp.sum(x)
+
+    def forward(self) -> tuple[Any, Any]:
+        x, c, b = self.leaves + self.constants
+        sin = np.sin
+        saved = []
+        for _ in range(self.steps):
+            u = x * c + b
+            saved.append((x, u))
+            x = sin(u)
+        return x.sum(), saved
+
+    def backward(self, saved: Any) -> list[Array]:
+        x, c, _ = self.leaves + self.constants
+        cos = np.cos
+        g = np.ones_like(x)
+        if not self.differentiate:
+            for _, u in reversed(saved):
+                g = g * cos(u) * c
+            return [g]
+        gb = np.zeros_like(x)
+        gc = np.zeros_like(x)
+        for x, u in reversed(saved):
+            g = g * cos(u)
+            gb += g
+            gc += g * x
+            g = g * c
+        return [g, gc, gb]
+
+
+class Perceptron(Workload):
+    """A step of a small network: matrix products, broadcast biases, a mean of squares."""
+
+    def __init__(self, batch: int = 32, inputs: int = 16, hidden: int = 64, outputs: int = 8) -> None:
+        self.title = f"network {inputs}-{hidden}-{outputs} on {batch} samples, mean squared error"
+        self.operations = 8
+        draw = np.random.default_rng(0)
+        self.leaves = [
+            draw.normal(size=(inputs, hidden)) / inputs**0.5,
+            draw.normal(size=hidden),
+            draw.normal(size=(hidden, outputs)) / hidden**0.5,
+            draw.normal(size=outputs),
+        ]
+        self.constants = [draw.normal(size=(batch, inputs)), draw.normal(size=(batch, outputs))]
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        w1, b1, w2, b2, x, y = arrays
+        difference = xp.tanh(x @ w1 + b1) @ w2 + b2 - y
+        return xp.mean(difference * difference)
+
+    def forward(self) -> tuple[Any, Any]:
+        w1, b1, w2, b2, x, y = self.leaves + self.constants
+        h = np.tanh(x @ w1 + b1)
+        difference = h @ w2 + b2 - y
+        return (difference * difference).mean(), (h, difference)
+
+    def backward(self, saved: Any) -> list[Array]:
+        _, _, w2, _, x, _ = self.leaves + self.constants
+        h, difference = saved
+        g = difference * (2 / difference.size)
+        gh = g @ w2.T
+        gh -= gh * h * h
+        return [x.T @ gh, gh.sum(axis=0), h.T @ g, g.sum(axis=0)]
+
+
+class Layers(Workload):
+    """Layers ``tanh(x * w)`` of large arrays: what is measured is the peak of memory."""
+
+    def __init__(self, layers: int = 50, elements: int = 1_000_000) -> None:
+        self.title = f"{layers} layers tanh(x*w) of {elements * 8 / 1e6:g} MB"
+        self.operations = 2 * layers
+        self.layers = layers
+        self.leaves = [np.linspace(-1.0, 1.0, elements)]
+        self.constants = [np.linspace(0.9, 1.1, elements)]
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        x, w = arrays
+        for _ in range(self.layers):
+            x = xp.tanh(x * w)
+        return xp.sum(x)
+
+    def forward(self) -> tuple[Any, Any]:
+        x, w = self.leaves + self.constants
+        saved = []
+        for _ in range(self.layers):
+            x = np.tanh(x * w)
+            saved.append(x)
+        return x.sum(), saved
+
+    def backward(self, saved: Any) -> list[Array]:
+        (w,) = self.constants
+        g = np.ones_like(w)
+        while saved:
+            x = saved.pop()
+            g = (g - g * x * x) * w
+        return [g]
+
+
+# Name to the workload in full size, and to one that is small enough to warm up with and for a test.
+_MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
+    "a": (Chain, lambda: Chain(steps=5)),
+    "a-scalars": (lambda: Chain(scalars=True), lambda: Chain(steps=5, scalars=True)),
+    "a-gradients": (lambda: Chain(differentiate=True), lambda: Chain(steps=5, differentiate=True)),
+    "b": (Perceptron, lambda: Perceptron(3, 4, 5, 2)),
+    "deep": (lambda: Chain(steps=333_334, neutral=True), lambda: Chain(steps=20, neutral=True)),
+    "l": (Layers, lambda: Layers(layers=3, elements=10)),
+}
+
+TIMED: Sequence[str] = ("a", "a-scalars", "a-gradients", "b")
+NAMES: Sequence[str] = tuple(_MAKERS)
+
+
+def make(name: str, *, small: bool = False) -> Workload:
+    """The workload of that name, one of `NAMES`."""
+    return _MAKERS[name][small]()

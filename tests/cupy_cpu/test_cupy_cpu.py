@@ -1,0 +1,72 @@
+"""The emulator does what CuPy on a GPU does. Each group of checks runs in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cupy_cpu.checks import GROUPS, UNSUPPORTED
+
+TESTS = Path(__file__).parents[1]
+SECONDS = 600
+
+LEAVE_AS_USUAL = """
+import cupy_cpu
+reason = cupy_cpu.unsupported()
+if reason is not None:
+    print(reason)
+    raise SystemExit(77)
+cupy = cupy_cpu.install()
+kept = cupy.ones((3, 3)) @ cupy.ones((3, 3)), cupy.cuda.Stream(), cupy.fft.fft(cupy.ones(3))
+assert float(kept[0].sum()) == 27
+"""
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start Python with this package on its path."""
+    path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for a process; fail or skip as it says. Return what it printed."""
+    output, _ = process.communicate(timeout=SECONDS)
+    if process.returncode == UNSUPPORTED:
+        pytest.skip(output.strip())
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_group(group):
+    assert finish(start("-m", "cupy_cpu.checks", group)) == ""
+
+
+def test_leaving_without_exit():
+    assert finish(start("-c", LEAVE_AS_USUAL)) == ""
+
+
+def test_two_processes_fill_one_cache(tmp_path):
+    both = [start("-c", LEAVE_AS_USUAL, CUPY_CPU_CACHE=str(tmp_path)) for _ in range(2)]
+    for process in both:
+        finish(process)
+    assert list(tmp_path.rglob("*.so"))
+    assert not list(tmp_path.rglob("*partial*"))
+
+
+def test_finding_a_gpu_imports_nothing():
+    code = "import sys, cupy_cpu; print(cupy_cpu.real_gpu(), 'cupy' in sys.modules)"
+    assert finish(start("-c", code)).split() in (["True", "False"], ["False", "False"])
+
+
+@pytest.mark.slow
+def test_array_api_calls():
+    finish(start("-m", "cupy_cpu.array_api_calls"))
