@@ -42,11 +42,13 @@ from agnograd.namespaces import DTYPES as _DTYPES
 from agnograd.namespaces import (
     Namespace,
     default_backend,
-    default_float as _default_float,
     namespace,
     set_default_backend,
     to_backend,
     use_backend,
+)
+from agnograd.namespaces import (
+    default_float as _default_float,
 )
 from agnograd.tensors import Tensor
 from agnograd.transforms import grad, hvp, jvp, stop_gradient, value_and_grad, vjp

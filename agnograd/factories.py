@@ -135,7 +135,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     return _create("eye", (n, m), dtype, device, requires_grad)
 
 
-# -- random numbers: not in the standard, so NumPy's generator serves every backend -------------------------------------
+# -- random numbers: not in the standard, so NumPy's generator serves every backend ----------------------------------
 
 _generator: list[Any] = []
 
@@ -150,14 +150,14 @@ def manual_seed(seed: int) -> None:
     >>> ag.randn(3).shape
     (3,)
     """
-    from numpy.random import default_rng  # noqa: PLC0415 - agnograd imports no array library before it is used
+    from numpy.random import default_rng
 
     _generator[:] = [default_rng(seed)]
 
 
 def _random(draw: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     if not _generator:
-        from numpy.random import default_rng  # noqa: PLC0415 - as above
+        from numpy.random import default_rng
 
         _generator[:] = [default_rng()]
     space = spaces.named(default_backend())

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from agnograd.core.level import recording, reset_recording, set_recording
 
@@ -16,9 +16,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _Mode:
     """A context manager and decorator that sets the grad mode; it may be entered again while it is active."""
 
-    def __init__(self, mode: bool) -> None:
-        self._mode = mode
-        self._tokens: list[Any] = []
+    _mode: ClassVar[bool]
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Decorate at once where a function is given, as in ``@no_grad`` without parentheses."""
+        made = super().__new__(cls)
+        made._tokens = []
+        return made if function is None else made(function)
+
+    def __init__(self) -> None:
+        self._tokens: list[Any]
 
     def __enter__(self) -> None:
         self._tokens.append(set_recording(self._mode))
@@ -29,19 +36,19 @@ class _Mode:
         reset_recording(self._tokens.pop())
 
     def __call__(self, function: F) -> F:
-        mode = self._mode
+        mode = type(self)
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-                with _Mode(mode):
+                with mode():
                     return await function(*args, **kwargs)
 
             return asynchronous  # type: ignore[return-value]
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with _Mode(mode):
+            with mode():
                 return function(*args, **kwargs)
 
         return wrapped  # type: ignore[return-value]
@@ -59,15 +66,7 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
     False
     """
 
-    def __new__(cls, function: Any = None) -> Any:
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        _Mode.__init__(made, False)
-        return made(function)
-
-    def __init__(self) -> None:
-        super().__init__(False)
+    _mode = False
 
 
 class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
@@ -82,15 +81,7 @@ class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
     True
     """
 
-    def __new__(cls, function: Any = None) -> Any:
-        made = super().__new__(cls)
-        if function is None:
-            return made
-        _Mode.__init__(made, True)
-        return made(function)
-
-    def __init__(self) -> None:
-        super().__init__(True)
+    _mode = True
 
 
 def is_grad_enabled() -> bool:

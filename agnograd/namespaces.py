@@ -16,17 +16,16 @@ from typing import Any
 from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost
 from agnograd.core.op import Spec
-
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import settled
-
 from agnograd.errors import MixedBackendsError
 from agnograd.tensors import Tensor
 
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 DTYPES = (
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
-)  # fmt: skip
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float32", "float64", "complex64", "complex128"),
+)
 CREATION = ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
 _EXTENSIONS = ("linalg", "fft")
 
@@ -256,7 +255,7 @@ def _creator(space: Space, name: str) -> Any:
     return create
 
 
-# -- which namespace ----------------------------------------------------------------------------------------------------
+# -- which namespace -------------------------------------------------------------------------------------------------
 
 _namespaces: dict[str, Namespace] = {}
 _default: ContextVar[str | None] = ContextVar("agnograd_default_backend", default=None)

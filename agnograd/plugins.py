@@ -55,6 +55,8 @@ _RETURNS: dict[str, type] = {
     "agnograd_kernels": Kernel,
     "agnograd_observers": ObserverSpec,
 }
+# Of several kernels for one operation the last wins; of these things there can be but one.
+_KINDS = {"agnograd_backends": "backend", "agnograd_ops": "operation", "agnograd_observers": "observer"}
 
 
 @dataclass
@@ -252,15 +254,26 @@ class Manager:
                 del spaces[type_]
             table.forget_bodies()
 
+    def conflicts(self) -> list[str]:
+        """What several plugins claim, each in the words of the error that its use raises."""
+        self.load()
+        found = [self._conflict(hook, _KINDS[hook], name) for hook, name in self._owners if hook in _KINDS]
+        return [text for text in found if text]
+
     def _check_conflict(self, hook: str, kind: str, name: str) -> None:
-        owners = self._owners.get((hook, name), [])
-        if len(owners) > 1:
-            listed = "".join(f"\n  - {r.label}" for r in owners)
-            msg = (
-                f"{kind} {name!r} is provided by {len(owners)} plugins:{listed}\n"
-                f"Uninstall one, or set AGNOGRAD_DISABLE_PLUGINS={owners[-1].name}."
-            )
+        msg = self._conflict(hook, kind, name)
+        if msg:
             raise ConflictError(msg)
+
+    def _conflict(self, hook: str, kind: str, name: str) -> str:
+        owners = self._owners.get((hook, name), [])
+        if len(owners) < 2:
+            return ""
+        listed = "".join(f"\n  - {r.label}" for r in owners)
+        return (
+            f"{kind} {name!r} is provided by {len(owners)} plugins:{listed}\n"
+            f"Uninstall one, or set AGNOGRAD_DISABLE_PLUGINS={owners[-1].name}."
+        )
 
     def _install_kernel(self, kernel: Kernel) -> None:
         space = self._spaces.get(kernel.backend)
@@ -432,12 +445,12 @@ class _Filled:
     def to_device(self, x: Any, device: Any, stream: Any = None) -> Any:
         if self._backend.to_device is not None:
             return self._backend.to_device(x, device, stream)
-        from array_api_compat import to_device  # noqa: PLC0415 - loaded with the first backend, not with agnograd
+        from array_api_compat import to_device
 
         return to_device(x, device, stream=stream)
 
     def to_array(self, x: Any, dtype: Any, copy: bool | None) -> Any:
-        own = getattr(sys.modules["agnograd.backends.numpy"], "to_array")
+        own = sys.modules["agnograd.backends.numpy"].to_array
         return own(self._backend.to_host(x), dtype, copy)
 
     def to_scalar(self, x: Any) -> Any:
@@ -453,7 +466,7 @@ class _Filled:
 
 
 def _compat_device(x: Any) -> Any:
-    from array_api_compat import device  # noqa: PLC0415 - loaded with the first backend, not with agnograd
+    from array_api_compat import device
 
     return device(x)
 
@@ -474,7 +487,7 @@ def _importable(module: str) -> bool:
 
 def install_command(backend: Backend) -> str:
     """What a user types to install the library of a backend."""
-    wanted = f"agnograd[{backend.extra}]" if _is_own_extra(backend.extra) else backend.extra or backend.requires[0]
+    wanted = f"agnograd[{backend.extra}]" if _is_own_extra(backend.extra) else backend.extra or backend.name
     return f"pip install '{wanted}'"
 
 

@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost, install_operators, new_class
 from agnograd.core.forward import Dual
 from agnograd.core.gradient import accumulate, describe, gradients
 from agnograd.core.inplace import write
+from agnograd.core.recorders import make_call
 from agnograd.core.reverse import LEAF, Node, Reverse, classes, exposed, new_leaf, raw_space
 from agnograd.core.table import OPS, bind_with
 from agnograd.core.views import attach, refresh, settled
@@ -232,7 +232,7 @@ def detached(x: Any) -> Any:
     return _alias(x) if isinstance(x, Array) else x
 
 
-# -- states of a tensor -------------------------------------------------------------------------------------------------
+# -- states of a tensor ----------------------------------------------------------------------------------------------
 
 
 def _refreshed(slot: str) -> property:
@@ -278,11 +278,11 @@ classes.owner = _owner
 classes.owned_array = staticmethod(vars(Array)["_array"].__get__)
 
 
-# -- operations ---------------------------------------------------------------------------------------------------------
+# -- operations ------------------------------------------------------------------------------------------------------
 
 
 def _bind(op: Any) -> None:
-    op.call = _apply.make_call(op)
+    op.call = make_call(op)
 
 
 bind_with(_bind)
@@ -292,13 +292,13 @@ import agnograd.ops  # noqa: E402, F401 - fills the table, which is bound above
 
 
 def _operator(name: str) -> Callable[..., Any]:
-    return _apply.make_call(OPS[name], operator=True)
+    return make_call(OPS[name], operator=True)
 
 
 install_operators(_operator, write)
 
 
-# -- PyTorch's methods: the operations under the names that its users know ----------------------------------------------
+# -- PyTorch's methods: the operations under the names that its users know -------------------------------------------
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -336,9 +336,10 @@ def _reduction(name: str) -> Callable[..., Any]:
 
 
 _METHODS = (
-    "abs acos acosh asin asinh atan atanh ceil conj cos cosh exp expm1 floor log log10 log1p log2 maximum minimum matmul "
-    "pow reciprocal round sign sin sinh sqrt square tan tanh trunc astype permute_dims squeeze clip"
-).split()
+    *("abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh", "exp", "expm1", "floor"),
+    *("log", "log10", "log1p", "log2", "maximum", "minimum", "matmul", "pow", "reciprocal", "round", "sign", "sin"),
+    *("sinh", "sqrt", "square", "tan", "tanh", "trunc", "astype", "permute_dims", "squeeze", "clip"),
+)
 for _name in _METHODS:
     setattr(Tensor, _name, _method(_name))
 for _name in ("sum", "mean", "prod", "max", "min", "std", "var", "any", "all", "argmax", "argmin"):

@@ -226,7 +226,7 @@ def stop_gradient(x: Any) -> Any:
     return optree.tree_map(lambda leaf: wrap(innermost(settled(leaf)), None) if isinstance(leaf, Array) else leaf, x)
 
 
-# -- inputs and results -------------------------------------------------------------------------------------------------
+# -- inputs and results ----------------------------------------------------------------------------------------------
 
 
 class _Inputs:
@@ -377,7 +377,7 @@ def _fitting(g: Any, value: Any, what: str) -> Any:
 
 def _argument(args: Sequence[Any], n: int) -> Any:
     if not -len(args) <= n < len(args):
-        msg = f"differentiating with respect to argnums={n} requires at least {n + 1} positional arguments, got {len(args)}"
+        msg = f"argnums={n} requires at least {n + 1 if n >= 0 else -n} positional arguments, got {len(args)}"
         raise TypeError(msg)
     return args[n]
 

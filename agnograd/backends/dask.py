@@ -23,7 +23,7 @@ def copy(x: Array) -> Array:
 
 
 def device(x: Array) -> str:
-    """dask's chunks live where they are computed; array-api-compat calls that the CPU."""
+    """Dask's chunks live where they are computed; array-api-compat calls that the CPU."""
     return "cpu"
 
 
@@ -71,7 +71,7 @@ def _scatter_block(x: Any, indices: Any, value: Any) -> Any:
 
 @hookimpl
 def agnograd_backends() -> Iterable[Backend]:
-    """dask's description."""
+    """Dask's description."""
     yield Backend(
         name="dask",
         namespace="array_api_compat.dask.array",

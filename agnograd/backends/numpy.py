@@ -60,7 +60,7 @@ def kernels() -> dict[str, Callable[..., Any]]:
     """Bodies that skip NumPy's Python layers, and the scatter that the standard lacks."""
     import numpy as np
 
-    add_reduce = np.add.reduce
+    add_reduce: Callable[..., Array] = np.add.reduce
 
     def sum_(x: Array, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
         # np.sum spends half a microsecond on dispatch; small integers must still be widened as the standard says.

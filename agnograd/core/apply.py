@@ -1,7 +1,6 @@
-"""The hot path: unwrap, run, record, wrap.
+"""Run an operation on any operands: at the highest level among them, on one backend, with an error that explains.
 
-`unary`, `binary` and `general` make the function of one operation. Each has a fast path for tensors around raw arrays,
-in which everything that is decided per operation has been looked up beforehand, and leaves all else to `apply`.
+The fast paths of `agnograd.core.recorders` come here for everything that is not plain.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from typing import Any
 
 from agnograd.core.array import Array, innermost, is_wrapper
 from agnograd.core.forward import Dual
-from agnograd.core.level import Level, recording, records
-from agnograd.core.op import Op, Spec
-from agnograd.core.reverse import NOTHING, Node, Reverse, Static, classes, next_number, wrap
+from agnograd.core.level import Level, records
+from agnograd.core.op import Op, Spec, Variant
+from agnograd.core.reverse import NOTHING, Node, Reverse, Static, as_wrapper, next_number, wrap
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled
 from agnograd.errors import ForeignArrayError, MixedBackendsError, MixedDevicesError
@@ -21,195 +20,6 @@ from agnograd.errors import ForeignArrayError, MixedBackendsError, MixedDevicesE
 Call = Callable[..., Any]
 
 SCALARS = frozenset((bool, int, float, complex))
-
-
-def make_call(op: Op, operator: bool = False) -> Call:
-    """The function of an operation.
-
-    Parameters
-    ----------
-    op : Op
-    operator : bool
-        Return NotImplemented for an operand of an unknown type instead of raising, as Python's operators must.
-    """
-    if op.tier == "composite":
-        made = composite(op)
-    elif op.variadic or not op.connected:
-        made = general(op, operator)
-    elif len(op.arrays) == 1 and not op.statics and op.view is None:
-        made = unary(op)
-    elif len(op.arrays) == 1:
-        made = parametrised(op)
-    elif len(op.arrays) == 2 and not op.statics:
-        made = binary(op, operator)
-    else:
-        made = general(op, operator)
-    made.__name__ = made.__qualname__ = op.name.rpartition(".")[2]
-    made.__module__ = "agnograd"
-    made.__doc__ = op.doc
-    made.__signature__ = op.signature  # type: ignore[attr-defined]
-    return made
-
-
-def unary(op: Op) -> Call:
-    """One array, no parameters."""
-    tensor = classes.plain
-    bodies = op.bodies
-    variant = op.variant((0,))
-    pick = variant.pick
-
-    def call(x: Any, /) -> Any:
-        try:
-            if type(x) is tensor:
-                data = x._array
-                node = x._node
-                if node is None:
-                    return tensor(bodies[type(data)](data), None)
-                if recording() is True:
-                    ans = bodies[type(data)](data)
-                    if ans.dtype is data.dtype:
-                        saved = NOTHING if pick is None else pick((data, ans))
-                        return tensor(ans, Node(next_number(), variant, saved, node, None, node.level))
-                    return record(op, (x,), (data,), {}, ans, node.level)
-        except Exception:
-            return apply(op, (x,), {})  # runs it again, and explains what went wrong
-        return apply(op, (x,), {})
-
-    return call
-
-
-def binary(op: Op, operator: bool) -> Call:
-    """Two arrays or Python scalars, no parameters."""
-    tensor = classes.plain
-    bodies = op.bodies
-    both, left, right = op.variant((0, 1)), op.variant((0,)), op.variant((1,))
-    pick_both, pick_left, pick_right = both.pick, left.pick, right.pick
-    # Only elementwise operations broadcast: the rules of the others know their shapes.
-    any_shape = op.tier != "elementwise"
-
-    def call(x1: Any, x2: Any, /) -> Any:
-        try:
-            if recording() is True:
-                if type(x1) is tensor:
-                    data1 = x1._array
-                    node1 = x1._node
-                    type1 = type(data1)
-                    type2 = type(x2)
-                    if type2 is tensor:
-                        data2 = x2._array
-                        node2 = x2._node
-                        if type(data2) is not type1:
-                            return apply(op, (x1, x2), {}, operator)
-                        if node1 is not None and node2 is not None:
-                            level = node1.level
-                            if level is not node2.level:
-                                return apply(op, (x1, x2), {}, operator)
-                            ans = bodies[type1](data1, data2)
-                            if data1.dtype is data2.dtype and (any_shape or data1.shape == data2.shape):
-                                saved = NOTHING if pick_both is None else pick_both((data1, data2, ans))
-                                return tensor(ans, Node(next_number(), both, saved, node1, node2, level))
-                            return record(op, (x1, x2), (data1, data2), {}, ans, level)
-                        ans = bodies[type1](data1, data2)
-                    elif type2 is float or type2 is int or type2 is type1:
-                        data2 = x2
-                        node2 = None
-                        ans = bodies[type1](data1, data2)
-                    else:
-                        return apply(op, (x1, x2), {}, operator)
-                    if node1 is not None:
-                        if ans.dtype is data1.dtype and (any_shape or ans.shape == data1.shape):
-                            saved = NOTHING if pick_left is None else pick_left((data1, data2, ans))
-                            return tensor(ans, Node(next_number(), left, saved, node1, None, node1.level))
-                        return record(op, (x1, x2), (data1, data2), {}, ans, node1.level)
-                    if node2 is None:
-                        return tensor(ans, None)
-                elif type(x2) is tensor and (type(x1) is float or type(x1) is int):
-                    data1 = x1
-                    data2 = x2._array
-                    node2 = x2._node
-                    ans = bodies[type(data2)](data1, data2)
-                    if node2 is None:
-                        return tensor(ans, None)
-                else:
-                    return apply(op, (x1, x2), {}, operator)
-                if ans.dtype is data2.dtype and (any_shape or ans.shape == data2.shape):
-                    saved = NOTHING if pick_right is None else pick_right((data1, data2, ans))
-                    return tensor(ans, Node(next_number(), right, saved, node2, None, node2.level))
-                return record(op, (x1, x2), (data1, data2), {}, ans, node2.level)
-        except Exception:
-            return apply(op, (x1, x2), {}, operator)  # runs it again, and explains what went wrong
-        return apply(op, (x1, x2), {}, operator)
-
-    return call
-
-
-def parametrised(op: Op) -> Call:
-    """One array and static parameters."""
-    tensor = classes.plain
-    bodies = op.bodies
-    view = op.view is not None
-
-    def call(x: Any, /, *args: Any, **params: Any) -> Any:
-        if args:
-            params = op.bind(args, params)
-        if type(x) is not tensor:
-            return apply(op, (x,), params)
-        try:
-            data = x._array
-            node = x._node
-            if node is None:
-                out = _wrap_results(bodies[type(data)](data, **params))
-            elif recording() is True:
-                out = record(op, (x,), (data,), params, bodies[type(data)](data, **params), node.level)
-            else:
-                return apply(op, (x,), params)
-        except Exception:
-            return apply(op, (x,), params)  # runs it again, and explains what went wrong
-        if view:
-            attach(out, x, op, params)
-        return out
-
-    return call
-
-
-def general(op: Op, operator: bool) -> Call:
-    """Everything else, through `apply`."""
-    if op.variadic:
-
-        def call(arrays: Sequence[Any], /, *args: Any, **params: Any) -> Any:
-            return apply(op, tuple(arrays), op.bind(args, params) if args else params)
-
-        return call
-    count = len(op.arrays)
-
-    def call_n(*args: Any, **params: Any) -> Any:
-        if len(args) < count:
-            msg = f"{op.name}{op.signature} needs {count} arrays, got {len(args)}"
-            raise TypeError(msg)
-        return apply(op, args[:count], op.bind(args[count:], params), operator)
-
-    return call_n
-
-
-def composite(op: Op) -> Call:
-    """A function of other operations, run on the namespace of its arrays."""
-    body = op.body
-    assert body is not None
-
-    def call(*args: Any, **params: Any) -> Any:
-        arrays = args[0] if op.variadic else args
-        for x in arrays:
-            if isinstance(x, Array):
-                return body(settled(x).__array_namespace__(), *args, **params)
-        for x in arrays:
-            if type(x) not in SCALARS and spaces.known(type(x)) is not None:
-                return body(spaces[type(x)], *args, **params)
-        return body(spaces[type(default_array(0.0))], *args, **params)
-
-    return call
-
-
-# -- the general case ---------------------------------------------------------------------------------------------------
 
 
 def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: bool = False) -> Any:
@@ -275,10 +85,11 @@ def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped
         ans = body(list(data), **params) if op.variadic else body(*data, **params)
     except Exception as error:
         raise explained(op, data, error) from None
-    return _wrap_results(ans) if wrapped else ans
+    return wrap_results(ans) if wrapped else ans
 
 
-def _wrap_results(ans: Any) -> Any:
+def wrap_results(ans: Any) -> Any:
+    """Outputs that carry no gradient: tensors around raw arrays, wrappers as they are."""
     if isinstance(ans, tuple):
         items = [wrap(x, None) for x in ans]
         return type(ans)(*items) if hasattr(ans, "_fields") else tuple(items)
@@ -303,7 +114,7 @@ def record(
         The output for `data`.
     """
     if not op.connected or isinstance(ans, tuple):
-        return _wrap_results(ans)
+        return wrap_results(ans)
     space = spaces[type(innermost(ans))]
     if ans.dtype not in space.floats:
         return wrap(ans, None)
@@ -320,7 +131,7 @@ def record(
             [data[i].dtype == dtype and (any_shape or data[i].shape == shape) for i in needs]
         )
         variant = op.variant(needs, not fits)
-    saved = save(op, variant.names, data, params, ans)
+    saved = saver(variant)(data, params, ans)
     nested = is_wrapper(ans) or any([is_wrapper(x) for x in data])
     if nested:
         level.nested = True
@@ -329,34 +140,43 @@ def record(
     return wrap(ans, Node(next_number(), variant, saved, parents[0], second, level))
 
 
-def save(
-    op: Op,
-    names: tuple[str, ...],
-    data: tuple[Any, ...],
-    params: dict[str, Any],
-    ans: Any,
-) -> tuple[Any, ...]:
-    """The values that a rule asked for by name."""
-    values = []
-    holds = False
-    for name in names:
-        if name in params:
-            values.append(params[name])
-        elif name in op.defaults:
-            values.append(op.defaults[name])
-        elif name == "ans":
-            values.append(ans)
-            holds = True
-        elif name in op.arrays:
-            values.append(data if op.variadic else data[op.arrays.index(name)])
-            holds = True
-        elif name == "ans_spec":
-            values.append(spec(ans))
-        elif op.variadic:
-            values.append(tuple([spec(x) for x in data]))
-        else:
-            values.append(spec(data[op.arrays.index(name[: -len("_spec")])]))
-    return tuple(values) if holds else Static(values)
+Saver = Callable[[tuple[Any, ...], dict[str, Any], Any], tuple[Any, ...]]
+
+
+def saver(variant: Variant) -> Saver:
+    """The function ``(data, params, ans)`` to the values that a rule asked for by name."""
+    if variant.save is None:
+        variant.save = _make_saver(variant)
+    return variant.save  # type: ignore[no-any-return]
+
+
+def _make_saver(variant: Variant) -> Saver:
+    getters = [_getter(variant.op, name) for name in variant.names]
+    container: Any = tuple if any(n == "ans" or n in variant.op.arrays for n in variant.names) else Static
+    if not getters:
+        return lambda data, params, ans: NOTHING
+
+    def save(data: tuple[Any, ...], params: dict[str, Any], ans: Any) -> tuple[Any, ...]:
+        return container([get(data, params, ans) for get in getters])  # type: ignore[no-any-return]
+
+    return save
+
+
+def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any], Any]:
+    if name in op.statics:
+        default = op.defaults.get(name)
+        return lambda data, params, ans: params.get(name, default)
+    if name == "ans":
+        return lambda data, params, ans: ans
+    if name == "ans_spec":
+        return lambda data, params, ans: spec(ans)
+    if op.variadic:
+        return lambda data, params, ans: data if name == "arrays" else tuple([spec(x) for x in data])
+    if name in op.arrays:
+        place = op.arrays.index(name)
+        return lambda data, params, ans: data[place]
+    place = op.arrays.index(name.removesuffix("_spec"))
+    return lambda data, params, ans: spec(data[place])
 
 
 def spec(x: Any) -> Spec:
@@ -370,7 +190,7 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
     data = tuple([_lowered(x, level) for x in operands])
     ans = apply(op, data, params)
     if not op.connected or isinstance(ans, tuple):
-        return ans if isinstance(ans, Array) else _wrap_results(ans)
+        return ans if isinstance(ans, Array) else wrap_results(ans)
     space: Space = spaces[type(innermost(ans))]
     if ans.dtype not in space.floats:
         return wrap(ans, None)
@@ -380,6 +200,9 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
         if isinstance(x, Dual) and x.level is level
     }
     xp = _namespace((ans, *data, *tangents.values()))
+    if not isinstance(xp, Space):
+        ans, data = as_wrapper(ans), as_wrapper(data)
+        tangents = {name: as_wrapper(t) for name, t in tangents.items()}
     values = _values(op, data, params, ans)
 
     def run(**replaced: Any) -> Any:
@@ -424,7 +247,7 @@ class _Values(dict[str, Any]):
 _values = _Values
 
 
-# -- one backend, one device --------------------------------------------------------------------------------------------
+# -- one backend, one device -----------------------------------------------------------------------------------------
 
 
 def _one_backend(op: Op, data: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -28,6 +28,7 @@ class Dual(Array):
 
     @property
     def level(self) -> Level:
+        """The call of forward mode that the tangent belongs to."""
         return self._level
 
     @property

@@ -11,7 +11,7 @@ from agnograd.core.level import ROOT
 from agnograd.core.reverse import LEAF, Node, Reverse, backward, raw_space, wrap
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
-from agnograd.errors import CotangentError, EscapedError, NonScalarError, NoGraphError
+from agnograd.errors import CotangentError, EscapedError, NoGraphError, NonScalarError
 
 # Backward passes of several threads may share leaves.
 _accumulating = threading.RLock()
@@ -43,8 +43,8 @@ def root_node(root: Any, position: int = 0) -> Node:
     if node.level is not ROOT:
         node.level.check_open()
         msg = (
-            f"backward() was called on a value of the transformation {node.level.name!r}. Inside it, use agnograd.grad, "
-            f"vjp or jvp; backward() is for tensors of your own graph."
+            f"backward() was called on a value of the transformation {node.level.name!r}. Inside it, use "
+            f"agnograd.grad, vjp or jvp; backward() is for tensors of your own graph."
         )
         raise EscapedError(msg)
     return node

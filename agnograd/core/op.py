@@ -106,10 +106,14 @@ class Variant:
     kinds : tuple of (int or None)
         For each saved value the position of the parent it is the value of, -1 for the output, None for a constant.
     pick : callable or None
-        Takes ``(*arrays, ans)`` to the saved tuple, where only those are saved; None if nothing is.
+        Takes ``(*arrays, ans)`` to the saved tuple, where `keeps_arrays`; None if nothing is saved.
+    keeps_arrays : bool
+        Whether all that is saved are arrays of the call.
+    save : callable or None
+        Takes ``(arrays, params, ans)`` to the saved tuple; made by `agnograd.core.apply.saver` at first use.
     """
 
-    __slots__ = ("adjoint", "kinds", "names", "needs", "op", "pick", "rule")
+    __slots__ = ("adjoint", "keeps_arrays", "kinds", "names", "needs", "op", "pick", "rule", "save")
 
     def __init__(self, op: Op, needs: tuple[int, ...], rule: Rule, adjoint: Rule, names: tuple[str, ...]) -> None:
         self.op = op
@@ -127,6 +131,8 @@ class Variant:
             for n in names
         )
         places = [order.index(n) for n in names if n in order]
+        self.keeps_arrays = len(places) == len(names)
+        self.save: Any = None
         self.pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
         if len(places) == 1:
             self.pick = itemgetter(slice(places[0], places[0] + 1))
@@ -179,6 +185,7 @@ class Op:
         statics = [p for p in self.signature.parameters.values() if p.name not in arrays]
         self.statics = tuple(p.name for p in statics)
         self.positional = tuple(p.name for p in statics if p.kind is not p.KEYWORD_ONLY)
+        self.positional_only = tuple(p.name for p in statics if p.kind is p.POSITIONAL_ONLY)
         self.defaults = {p.name: p.default for p in statics if p.default is not p.empty}
         self.tier = tier
         self.body = body
@@ -196,7 +203,7 @@ class Op:
         self.call: Callable[..., Any] = _unbound
         self._variants: dict[Any, Variant] = {}
         if not self.samples:
-            msg = f"operation {self.name!r} has no samples. Every operation is tested from its samples: give at least one."
+            msg = f"operation {self.name!r} has no samples. Every operation is tested from them: give at least one."
             raise RuleError(msg)
 
     def __repr__(self) -> str:
@@ -407,9 +414,13 @@ def _standard_form(rule: Rule, first: str | None, **fixed: Any) -> tuple[Rule, t
 
 def _joined(rules: list[tuple[Rule, tuple[str, ...]]], names: tuple[str, ...]) -> Rule:
     """One rule for all parents, over the union of what they save."""
-    if len(rules) == 1:
+    if len(rules) == 1 and rules[0][1] == names:
         return rules[0][0]
     picks = [_picker(used, names) for _, used in rules]
+    if len(rules) == 1:
+        # A rule that asks for a specification, and is fitted to the same one.
+        only, pick = rules[0][0], picks[0]
+        return lambda xp, g, *saved: only(xp, g, *pick(saved))
     if len(rules) == 2:
         (first, _), (second, _) = rules
         pick1, pick2 = picks

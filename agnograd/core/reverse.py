@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from heapq import heappop, heappush
 from typing import Any
 from weakref import ref
@@ -170,6 +169,7 @@ class Reverse(Array):
 
     @property
     def level(self) -> Level | None:
+        """The level of its graph; None for a constant."""
         return None if self._node is None else self._node.level
 
 
@@ -361,6 +361,9 @@ def _walk_wrapped(roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted:
             continue
         saved = _reattached(node) if create_graph else tuple(node.saved)
         xp = namespace_of(g, saved)
+        if not isinstance(xp, Space):
+            g = as_wrapper(g)
+            saved = _as_wrappers(node.variant, saved)
         real = not xp.isdtype(g.dtype, "complex floating")
         gs = (node.variant.rule if real else node.variant.adjoint)(xp, g, *saved)
         for parent, gi in zip(node.parents, (gs,) if node.second is None else gs, strict=True):
@@ -376,6 +379,24 @@ def _reattached(node: Node) -> list[Any]:
         value if kind is None else wrap(value, node if kind < 0 else parents[kind])
         for value, kind in zip(node.saved, node.variant.kinds, strict=True)
     ]
+
+
+def _as_wrappers(variant: Variant, saved: Iterable[Any]) -> list[Any]:
+    arrays = {*variant.op.arrays, "ans"}
+    return [as_wrapper(x) if name in arrays else x for name, x in zip(variant.names, saved, strict=True)]
+
+
+def as_wrapper(x: Any) -> Any:
+    """A raw array as a constant; what rules see are wrappers throughout, or raw arrays throughout.
+
+    An operator between the two is not for every backend: array-api-strict raises where it should return NotImplemented.
+    """
+    if type(x) is tuple:
+        return tuple([as_wrapper(y) for y in x])
+    return x if isinstance(x, Array) or type(x) in _SCALARS else wrap(x, None)
+
+
+_SCALARS = frozenset((bool, int, float, complex))
 
 
 def namespace_of(g: Any, others: Iterable[Any]) -> Any:

@@ -29,7 +29,7 @@ def nonzero(xp: Any, x: Array) -> Array:
 
 
 def sign(xp: Any, x: Array) -> Array:
-    """x / abs(x), and 0 at 0; `xp.sign` synchronises a GPU on some backends."""
+    """X / abs(x), and 0 at 0; `xp.sign` synchronises a GPU on some backends."""
     if is_complex(xp, x):
         return x / nonzero(xp, xp.abs(x))
     return xp.where(x > 0, xp.ones_like(x), xp.where(x < 0, -xp.ones_like(x), xp.zeros_like(x)))
@@ -67,7 +67,7 @@ def count(shape: Sequence[int], axis: Axis) -> int:
     return total
 
 
-# -- samples ------------------------------------------------------------------------------------------------------------
+# -- samples ---------------------------------------------------------------------------------------------------------
 
 
 def unary(low: float = -2.0, high: float = 2.0, *, complex_: bool = True) -> list[Sample]:

@@ -7,9 +7,10 @@ Both are plain dictionaries, filled from above (`agnograd.plugins`), so that an 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from agnograd.core.op import Op, Partial, Spec
 from agnograd.errors import ForeignArrayError, RuleError, UnknownOperationError, UnsupportedError
@@ -23,6 +24,9 @@ _internal: dict[str, Callable[..., Any]] = {}
 
 _binders: list[Callable[[Op], None]] = []
 
+# Names that two plugins claim, to the error that says so; set by the plugin manager.
+contested: dict[str, Callable[[], Exception]] = {}
+
 
 def register(op: Op) -> Op:
     """Add an operation to the table.
@@ -30,15 +34,19 @@ def register(op: Op) -> Op:
     Raises
     ------
     RuleError
-        If the name is taken.
+        If the name is taken, or if namespaces have an attribute of that name which is no operation.
     """
     if op.name in OPS:
         msg = f"operation {op.name!r} is registered already. Give yours a name with a prefix, 'mypackage.{op.name}'."
         raise RuleError(msg)
-    OPS[op.name] = op
+    first = op.name.partition(".")[0]
+    if first in _RESERVED or hasattr(Space, first):
+        msg = f"operation {op.name!r} hides {first!r}, which rules ask of every namespace. Give it another name."
+        raise RuleError(msg)
     op.bodies = _Bodies(op)
     for bind in _binders:
         bind(op)
+    OPS[op.name] = op
     return op
 
 
@@ -48,8 +56,21 @@ def internal(name: str, body: Callable[..., Any]) -> None:
 
 
 def unregister(name: str) -> None:
-    """Take an operation out of the table, for plugins that are unloaded."""
-    OPS.pop(name, None)
+    """Take an operation out of the table and out of every namespace, for plugins that are unloaded."""
+    if OPS.pop(name, None) is None:
+        return
+    first = name.partition(".")[0]
+    for space in list(_made):
+        for holder in (space, space.wrapped):
+            if holder is not None:
+                _forget(holder, {first, name.removeprefix(space.prefix)})
+
+
+def _forget(holder: Any, names: Iterable[str]) -> None:
+    """Drop attributes that a namespace looked for once and kept."""
+    for name in set(names) & holder.kept:
+        holder.kept.discard(name)
+        vars(holder).pop(name, None)
 
 
 def bind_with(bind: Callable[[Op], None]) -> None:
@@ -59,6 +80,29 @@ def bind_with(bind: Callable[[Op], None]) -> None:
         bind(op)
 
 
+def lookup(name: str) -> Op | None:
+    """The operation of that name, or None; plugins are loaded if no other place is left to look.
+
+    Raises
+    ------
+    ConflictError
+        If two plugins provide it.
+    """
+    op = OPS.get(name)
+    if op is None:
+        if spaces.load is not None:
+            spaces.load()
+        if name in contested:
+            raise contested[name]()
+        op = OPS.get(name)
+    return op
+
+
+def is_prefix(name: str) -> bool:
+    """Whether operations have this name and a dot before their own, ``linalg`` or a plugin's package."""
+    return any(known.startswith(f"{name}.") for names in (OPS, contested) for known in names)
+
+
 def find(name: str) -> Op:
     """The operation of that name.
 
@@ -66,14 +110,16 @@ def find(name: str) -> Op:
     ------
     UnknownOperationError
         If there is none; the message proposes similar names.
+    ConflictError
+        If two plugins provide it.
     """
-    try:
-        return OPS[name]
-    except KeyError:
+    op = lookup(name)
+    if op is None:
         close = difflib.get_close_matches(name, OPS, n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
         msg = f"no operation named {name!r}.{hint}"
-        raise UnknownOperationError(msg) from None
+        raise UnknownOperationError(msg)
+    return op
 
 
 class Space:
@@ -128,6 +174,11 @@ class Space:
         self.guard = guard
         self.is_scalar = is_scalar
         self.prefix = prefix
+        # The namespace of wrappers around these arrays, made by `agnograd.namespaces`.
+        self.wrapped: Any = None
+        # Attributes that were looked for once and kept.
+        self.kept: set[str] = set()
+        _made.add(self)
         main = module if not prefix else None
         # Rules ask `x.dtype in xp.reals`: the identity test of the first hit makes it cheap.
         self.reals = _dtypes(main, "float64", "float32")
@@ -144,7 +195,7 @@ class Space:
             device=self.device,
             copy=self.copy,
             guard=self.guard,
-            prefix=f"{name}.",
+            prefix=f"{self.prefix}{name}.",
         )
 
     def __repr__(self) -> str:
@@ -164,12 +215,15 @@ class Space:
             found = partial(_internal[full], self)
         else:
             found = getattr(self.module, name, None)
+        if found is None and is_prefix(full):
+            found = self._extension(name)
         if found is None:
             msg = f"backend {self.name!r} has no {full!r}, and no other operation of the table expresses it"
             raise UnsupportedError(msg)
         if self.guard is not None and callable(found) and not isinstance(found, type):
             found = _guarded(found, self.guard)
         setattr(self, name, found)
+        self.kept.add(name)
         return found
 
     def spec(self, x: Array) -> Spec:
@@ -184,6 +238,13 @@ class Space:
         """`x` with ``x[key] = value``; in place where the backend's arrays can be written."""
         x[key] = value
         return x
+
+
+_made: WeakSet[Space] = WeakSet()
+
+# Attributes of a namespace that a body of the same name would never be found behind.
+_RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "module", "name", "prefix"}
+_RESERVED |= {"reals", "wrapped", "writeable"}
 
 
 def _dtypes(module: Any, *names: str) -> tuple[Any, ...]:
@@ -209,6 +270,9 @@ class _Spaces(dict[type, Space]):
     # Set by the plugin manager: a type's namespace, and a backend's by name.
     resolve: Callable[[type], Space | None] | None = None
     named: Callable[[str], Space]
+
+    # Set by it too: loads what provides more operations, once.
+    load: Callable[[], None] | None = None
 
     def __missing__(self, type_: type) -> Space:
         space = self.resolve(type_) if self.resolve is not None else None
@@ -243,21 +307,23 @@ class _Bodies(dict[type, Callable[..., Any]]):
         space: Any = spaces[type_]
         for part in self.op.name.split("."):
             space = getattr(space, part)
-        self[type_] = space
-        return space  # type: ignore[no-any-return]
+        by_position = self.op.positional_only
+        self[type_] = body = _by_position(space, by_position) if by_position else space
+        return body  # type: ignore[no-any-return]
+
+
+def _by_position(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
+    """The engine passes static parameters by name; the standard has some that must not be."""
+
+    def body(*arrays: Any, **params: Any) -> Any:
+        return function(*arrays, *[params.pop(name) for name in names], **params)
+
+    return body
 
 
 def forget_bodies() -> None:
-    """Look all bodies up again, after kernels were added or removed."""
-    for space in _all_spaces():
-        for name in [n for n in vars(space) if n in OPS or f"{space.prefix}{n}" in OPS]:
-            delattr(space, name)
+    """Look all bodies up again, after kernels or backends were added or removed."""
+    for space in list(_made):
+        _forget(space, list(space.kept))
     for op in OPS.values():
         op.bodies.clear()
-
-
-def _all_spaces() -> Iterator[Space]:
-    for space in {id(s): s for s in spaces.values()}.values():
-        yield space
-        yield space.linalg
-        yield space.fft

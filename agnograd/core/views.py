@@ -108,6 +108,7 @@ def _stand_for(x: Any, new: Array) -> None:
 
 
 def make_stale(x: Array) -> None:
+    """Let all live views of `x` compute their value again at the next read."""
     for weak in getattr(x, "_views", None) or ():
         view = weak()
         if view is not None:
@@ -142,6 +143,7 @@ def assign(x: Array, new: Any) -> None:
         if new.level is not None:
             # What was written has a graph, which the alias alone takes over: from here on they are two.
             del x._view
+            x.__class__ = _plain_class(x)
             become(x, new)
         return
     assert op.view is not None

@@ -11,14 +11,15 @@ import math
 from typing import Any
 
 from agnograd.core.op import Sample, Uniform
+from agnograd.core.rules import as_array, binary, edge, is_complex, nonzero, unary
+from agnograd.core.rules import sign as sign_of
 from agnograd.core.tiers import composite, elementwise, general, nondifferentiable
-from agnograd.core.rules import as_array, binary, edge, is_complex, nonzero, sign as sign_of, unary
 
 Array = Any
 
 INF = math.inf
 
-# -- arithmetic ---------------------------------------------------------------------------------------------------------
+# -- arithmetic ------------------------------------------------------------------------------------------------------
 
 add = elementwise("add(x1, x2, /)", x1=1, x2=1, samples=binary())
 subtract = elementwise("subtract(x1, x2, /)", x1=1, x2=-1, samples=binary())
@@ -87,7 +88,7 @@ hypot = elementwise(
     samples=[*binary(0.5, 2.0, complex_=False), edge([0.0, 3.0], [0.0, 4.0], gradient=([0.0, 0.6], [0.0, 0.8]))],
 )
 
-# -- exponentials and logarithms ----------------------------------------------------------------------------------------
+# -- exponentials and logarithms -------------------------------------------------------------------------------------
 
 exp = elementwise("exp(x, /)", x=lambda xp, g, ans: g * ans, samples=unary())
 expm1 = elementwise("expm1(x, /)", x=lambda xp, g, ans: g * ans + g, samples=unary())
@@ -115,7 +116,7 @@ logaddexp = elementwise(
     ],
 )
 
-# -- trigonometric and hyperbolic functions -----------------------------------------------------------------------------
+# -- trigonometric and hyperbolic functions --------------------------------------------------------------------------
 
 sin = elementwise("sin(x, /)", x=lambda xp, g, x: g * xp.cos(x), samples=unary())
 cos = elementwise("cos(x, /)", x=lambda xp, g, x: -(g * xp.sin(x)), samples=unary())
@@ -149,7 +150,7 @@ atan2 = elementwise(
     samples=[*binary(0.5, 2.0, complex_=False), edge([0.0, 1.0], [0.0, 1.0], gradient=([0.0, 0.5], [0.0, -0.5]))],
 )
 
-# -- signs, parts and bounds --------------------------------------------------------------------------------------------
+# -- signs, parts and bounds -----------------------------------------------------------------------------------------
 
 abs = general(
     "abs(x, /)",
@@ -260,14 +261,14 @@ nextafter = elementwise(
     samples=[Sample((Uniform(-1.0, -0.5), Uniform(0.5, 1.0)))],
 )
 
-# -- steps: zero by decision, and still connected -----------------------------------------------------------------------
+# -- steps: zero by decision, and still connected --------------------------------------------------------------------
 
 ceil = elementwise("ceil(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
 floor = elementwise("floor(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
 trunc = elementwise("trunc(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
 round = elementwise("round(x, /)", x=0, samples=unary(0.1, 0.4))
 
-# -- no derivative ------------------------------------------------------------------------------------------------------
+# -- no derivative ---------------------------------------------------------------------------------------------------
 
 _COMPARED = [*binary(complex_=False), edge(*_TIES)]
 _INTEGERS = [edge([6, 3, 5], [2, 1, 2]), edge([6, 3, 5], 1)]

@@ -10,10 +10,10 @@ import math
 from typing import Any
 
 from agnograd.core.op import Sample, Spec, Uniform, fit
+from agnograd.core.rules import edge
 from agnograd.core.table import internal
 from agnograd.core.tiers import general, linear
 from agnograd.errors import UnsupportedError
-from agnograd.core.rules import edge
 
 Array = Any
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agnograd.core.op import Sample, Uniform
-from agnograd.core.tiers import elementwise, nondifferentiable
 from agnograd.core.rules import edge
+from agnograd.core.tiers import elementwise, nondifferentiable
 
 _MATRIX = Uniform(shape=(2, 3))
 _ARGUMENT = [Sample((_MATRIX,)), Sample((_MATRIX,), {"axis": 1}), Sample((_MATRIX,), {"axis": 0, "keepdims": True})]

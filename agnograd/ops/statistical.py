@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from agnograd.core.op import Sample, Uniform
-from agnograd.core.tiers import general, linear
 from agnograd.core.rules import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, nonzero
+from agnograd.core.tiers import general, linear
 
 Array = Any
 

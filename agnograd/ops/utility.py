@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agnograd.core.op import Sample
-from agnograd.core.tiers import nondifferentiable
 from agnograd.core.rules import edge
+from agnograd.core.tiers import nondifferentiable
 
 _SAMPLES: list[Sample] = [
     edge([[True, False], [True, True]]),

@@ -28,6 +28,7 @@ from typing import NoReturn
 from .counts import Counts, SynchronisationError, errors
 
 __all__ = [
+    "UNSUPPORTED",
     "Counts",
     "SynchronisationError",
     "check_errors",
@@ -40,6 +41,9 @@ __all__ = [
     "real_gpu",
     "unsupported",
 ]
+
+#: Exit status of a process that printed the reason of ``unsupported`` and did nothing.
+UNSUPPORTED = 77
 
 _OLDEST, _NEWEST = (14, 2), (15, 0)  # of CuPy: from, and up to but not including
 
@@ -235,16 +239,14 @@ def counting() -> Iterator[Counts]:
 def forbid_synchronisation() -> Iterator[None]:
     """Fail if the host waits for the device.
 
-    CuPy itself refuses what it knows to synchronise, at once. It does not know of streams and
-    events; on the emulator those are counted, and reported when the context ends. On a real GPU
-    only the first holds.
+    CuPy itself refuses at once what it knows to synchronise. It does not know of streams, events
+    and plain copies; on the emulator those are counted, and reported when the context ends. On a
+    real GPU only the first holds. CuPy's refusal is a matter of the thread, the count is not.
 
     Raises
     ------
-    cupyx.DeviceSynchronized
-        At the place of a synchronisation that CuPy knows.
     SynchronisationError
-        At the end, if there was another.
+        From CuPy's own exception where it refused; otherwise with the places that were counted.
     """
     import cupyx
 
@@ -254,7 +256,10 @@ def forbid_synchronisation() -> Iterator[None]:
             # It is deprecated for what it misses, which the counter sees.
             warnings.simplefilter("ignore")
             stack.enter_context(cupyx.allow_synchronize(False))
-        yield
+        try:
+            yield
+        except cupyx.DeviceSynchronized as refusal:
+            raise SynchronisationError(str(refusal)) from refusal
     if counts.synchronisations:
         raise SynchronisationError(
             f"{counts.synchronisations} host synchronisations: {dict(counts.causes)}, at\n"

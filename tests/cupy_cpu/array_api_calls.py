@@ -8,11 +8,15 @@ give with another sign or basis are compared through what they reconstruct.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+import cupy_cpu
+from cupy_cpu import UNSUPPORTED, Counts, strict_device
 
 ELEMENTWISE = """
 xp.abs(x)
@@ -472,24 +476,45 @@ def disagreements(xp: ModuleType, reference: ModuleType) -> dict[str, str]:
     return found
 
 
+def synchronising(
+    xp: ModuleType, counting: Callable[[], AbstractContextManager[Counts]]
+) -> set[str]:
+    """Return the calls that make the host wait for the device."""
+    arrays = operands(xp)
+    found: set[str] = set()
+    for call in calls():
+        if call not in REFUSED:
+            with counting() as counts:
+                evaluate(call, xp, arrays)
+            if counts.synchronisations:
+                found.add(call)
+    return found
+
+
 def main() -> int:
     """Compare, print what differs, and return an exit status."""
-    import cupy_cpu
-
-    cupy_cpu.load()
+    reason = cupy_cpu.unsupported()
+    if reason is not None:
+        print(reason)
+        return UNSUPPORTED
+    cupy_cpu.install()
     import array_api_compat.cupy as xp
     import array_api_compat.numpy as reference
 
     found = disagreements(xp, reference)
-    cupy_cpu.check_errors()
-    for call, reason in found.items():
-        print(f"{call}: {reason}")
+    for call, difference in found.items():
+        print(f"{call}: {difference}")
     total = len(list(calls()))
     print(f"{total - len(found)} of {total} calls agree with NumPy")
-    return 0 if set(found) == REFUSED else 1
+
+    waiting = synchronising(xp, cupy_cpu.counting)
+    print(f"{len(waiting)} calls make the host wait")
+    strict = synchronising(strict_device.xp, strict_device.counting)
+    for call in waiting ^ strict:
+        print(f"{call}: waits on {'CuPy' if call in waiting else 'the strict device'} alone")
+    cupy_cpu.check_errors()
+    return 0 if set(found) == REFUSED and waiting == strict else 1
 
 
 if __name__ == "__main__":
-    import cupy_cpu
-
     cupy_cpu.exit(main())

@@ -215,9 +215,10 @@ def _cupy_include() -> Path:
 
 @functools.cache
 def _cache() -> Path:
-    """Return the directory for what this shim, this CuPy and this compiler give together."""
+    """Return the directory for what this module, this CuPy and this compiler give together."""
     root = os.environ.get("CUPY_CPU_CACHE") or Path.home() / ".cache" / "agnograd-cupy-cpu"
-    parts = [path.read_bytes() for path in sorted(_INCLUDE.rglob("*.h"))]
+    sources = [Path(__file__), *sorted(_INCLUDE.rglob("*.h"))]
+    parts = [path.read_bytes() for path in sources]
     parts += [(_cupy_include().parents[1] / "_version.py").read_bytes()]
     parts += [subprocess.run([COMPILER, "--version"], capture_output=True, check=True).stdout]
     parts += [" ".join(_FLAGS).encode()]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cupy_cpu.checks import GROUPS, UNSUPPORTED
+from cupy_cpu import UNSUPPORTED
+from cupy_cpu.checks import GROUPS
 
 TESTS = Path(__file__).parents[1]
 SECONDS = 600
@@ -17,7 +18,7 @@ import cupy_cpu
 reason = cupy_cpu.unsupported()
 if reason is not None:
     print(reason)
-    raise SystemExit(77)
+    raise SystemExit(cupy_cpu.UNSUPPORTED)
 cupy = cupy_cpu.install()
 kept = cupy.ones((3, 3)) @ cupy.ones((3, 3)), cupy.cuda.Stream(), cupy.fft.fft(cupy.ones(3))
 assert float(kept[0].sum()) == 27

@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..counts import record_allocation, record_free, record_launch
-from .state import DeviceError, current_device, device_stack, host_index, mask, synchronise
+from .state import (
+    DEVICES,
+    DeviceError,
+    current_device,
+    device_stack,
+    host_index,
+    mask,
+    synchronise,
+)
 
 
 class Device:
@@ -30,6 +38,8 @@ class Device:
         return f"<Strict Device {self.id}>"
 
     def __enter__(self) -> Device:
+        if not 0 <= self.id < DEVICES:
+            raise DeviceError(f"there is no device {self.id}")
         device_stack().append(self.id)
         return self
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from ..counts import Counts, SynchronisationError, record_copy, record_synchronisation
 
+DEVICES = 2
+
 _thread = threading.local()
 _forbidden: set[str] = set()
 

@@ -1,0 +1,119 @@
+"""The commands' data as tables; plain text where the output is no terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+# Where nobody reads along, lines are for grep rather than for a screen.
+_WIDTH_OF_FILES = 200
+
+
+def console(*, quiet: bool = False) -> Console:
+    """Where the commands write: colours and bars on a terminal, text elsewhere, nothing if `quiet`."""
+    out = Console(markup=False, emoji=False, highlight=False, quiet=quiet)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = _WIDTH_OF_FILES
+    return out
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(name, value)
+    console().print(table)
+
+
+def _said(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def info(data: dict[str, Any]) -> None:
+    """Print versions."""
+    problem = data["default_backend_error"]
+    _pairs(
+        [
+            ("agnograd", data["agnograd"]),
+            ("Python", data["python"]),
+            ("platform", data["platform"]),
+            ("default backend", data["default_backend"] + (f": {problem}" if problem else "")),
+            ("hook API", data["hook_api"]),
+            ("array API", data["array_api"]),
+            *((name, version or "not installed") for name, version in data["dependencies"].items()),
+        ]
+    )
+
+
+def backends(data: list[dict[str, Any]]) -> None:
+    """Print the backends, then why some do not work."""
+    _table(
+        ["backend", "works", "lazy", "devices", "namespace", "from", "documentation"],
+        [
+            (
+                b["name"] + (" (default)" if b["default"] else ""),
+                _said(b["available"]),
+                _said(b["lazy"]),
+                ", ".join(b["devices"]),
+                b["namespace"],
+                b["provider"],
+                b["url"],
+            )
+            for b in data
+        ],
+    )
+    for b in data:
+        if not b["available"]:
+            console().print(f"\n{b['reason']}", soft_wrap=True)
+
+
+def plugins(data: dict[str, Any]) -> None:
+    """Print what became of the plugins."""
+    _table(
+        ["plugin", "distribution", "status", "provides", "error"],
+        [
+            (
+                p["name"],
+                f"{p['distribution']} {p['version']}".strip(),
+                p["status"],
+                "; ".join(f"{hook.removeprefix('agnograd_')} {', '.join(n)}" for hook, n in p["provides"].items()),
+                p["error"],
+            )
+            for p in data["plugins"]
+        ],
+    )
+    for conflict in data["conflicts"]:
+        console().print(f"\n{conflict}", soft_wrap=True)
+
+
+def ops(data: list[dict[str, Any]]) -> None:
+    """Print operations."""
+    _table(
+        ["operation", "tier", "differentiable in", "view", "standard", "from"],
+        [
+            (
+                op["name"] + op["signature"],
+                op["tier"],
+                ", ".join(op["differentiable"]),
+                _said(op["view"]),
+                _said(op["standard"]),
+                op["provider"],
+            )
+            for op in data
+        ],
+    )

@@ -1,0 +1,28 @@
+"""Tools to test derivatives, and the tests that every operation of the table passes.
+
+`gradcheck` checks a function of yours. `agnograd.testing.conformance` holds the tests of the table, which a plugin's
+operations and backends enter by being registered::
+
+    pytest --pyargs agnograd.testing.conformance --agnograd-ops='special.*' --agnograd-backends=numpy,dask
+"""
+
+from __future__ import annotations
+
+from agnograd.testing.gradcheck import GradcheckError, check_first_order, check_second_order, gradcheck
+from agnograd.testing.rows import Row, count_computes, forbid_compute, rows
+from agnograd.testing.samples import Arguments, Case, build, cases
+
+__all__ = [
+    "Arguments",
+    "Case",
+    "GradcheckError",
+    "Row",
+    "build",
+    "cases",
+    "check_first_order",
+    "check_second_order",
+    "count_computes",
+    "forbid_compute",
+    "gradcheck",
+    "rows",
+]

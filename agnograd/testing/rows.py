@@ -1,0 +1,199 @@
+"""The rows of the test matrix: a backend, on one of its devices, in the precisions that it has there.
+
+array-api-strict pretends to have several devices, so it makes several rows; every other backend is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from agnograd.core.table import Space, spaces
+from agnograd.errors import BackendUnavailableError
+
+Array = Any
+
+DOUBLE = "float64"
+SINGLE = "float32"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the matrix.
+
+    Attributes
+    ----------
+    name : str
+        Its name in test ids and in tables of capabilities.
+    backend : str
+        The backend.
+    device : str or None
+        Name of a device, where it is not the backend's default one.
+    precisions : tuple of str
+        The real dtypes that the device has.
+    """
+
+    name: str
+    backend: str
+    device: str | None = None
+    precisions: tuple[str, ...] = (DOUBLE, SINGLE)
+
+    @property
+    def space(self) -> Space:
+        """The namespace of the backend's raw arrays."""
+        return spaces.named(self.backend)
+
+    def dtype_name(self, name: str) -> str:
+        """The name of a dtype; on a device without double precision that of the single one in its place."""
+        if DOUBLE in self.precisions:
+            return name
+        return {DOUBLE: SINGLE, "complex128": "complex64"}.get(name, name)
+
+    def dtype(self, name: str) -> Any:
+        """The backend's dtype of that name, or its replacement."""
+        return getattr(self.space.module, self.dtype_name(name))
+
+    def place(self) -> Any:
+        """The device, as the backend's functions take it; None for the default one."""
+        return None if self.device is None else self.space.module.Device(self.device)
+
+    def asarray(self, host: Any) -> Array:
+        """A raw array of the row with the values of a NumPy array."""
+        if self.backend == "numpy":
+            # Nothing may write into what it was given.
+            host.flags.writeable = False
+            return host
+        if self.backend == "dask":
+            # Two elements a chunk, so that chunks have borders in the smallest samples.
+            import dask.array as da
+
+            return da.from_array(host, chunks=2)
+        options = {} if self.device is None else {"device": self.place()}
+        return self.space.module.asarray(host, **options)
+
+
+# Beside the plain row of the backend. device1 shows that results stay where their arguments are, device2 that no rule
+# falls back to a default dtype (it is float32 there), no_float64 is what Apple's GPUs are.
+_STRICT = (
+    Row("strict", "strict"),
+    Row("strict-device1", "strict", "device1"),
+    Row("strict-device2", "strict", "device2"),
+    Row("strict-no_float64", "strict", "no_float64", (SINGLE,)),
+)
+
+
+def rows(backends: Iterable[str]) -> list[Row]:
+    """The rows of some backends.
+
+    Examples
+    --------
+    >>> [row.name for row in rows(["numpy", "strict"])]
+    ['numpy', 'strict', 'strict-device1', 'strict-device2', 'strict-no_float64']
+    """
+    return [row for name in backends for row in (_STRICT if name == "strict" else (Row(name, name),))]
+
+
+def backend_names(choice: str) -> list[str]:
+    """The backends that an option names.
+
+    Parameters
+    ----------
+    choice : str
+        Names separated by commas; ``all`` for every backend that is described, ``available`` for those that work here.
+
+    Raises
+    ------
+    UnknownBackendError
+        If there is no backend of a name.
+    BackendUnavailableError
+        If a backend that was asked for by name does not work here; the message says how to install it.
+    """
+    from agnograd import plugins
+
+    manager = plugins.manager
+    if choice == "available":
+        return [name for name in manager.backends() if manager.unavailable(name) is None]
+    names = list(manager.backends()) if choice == "all" else [n.strip() for n in choice.split(",") if n.strip()]
+    for name in names:
+        reason = manager.unavailable(name)
+        if reason is not None:
+            raise BackendUnavailableError(reason)
+    return list(dict.fromkeys(names))
+
+
+# -- what a rule must not do -----------------------------------------------------------------------------------------
+
+Guard = Callable[[], AbstractContextManager[Any]]
+
+# Backend name to a context manager under which rules run. Tests may put another in its place.
+GUARDS: dict[str, Guard] = {}
+
+
+def during_rules(backend: str) -> AbstractContextManager[Any]:
+    """A context in which whatever a rule must not do on this backend fails.
+
+    On dask nothing may be computed, on CuPy nothing may wait for the device, and array-api-strict refuses masks as
+    indices and shapes that depend on data.
+    """
+    return GUARDS.get(backend, contextlib.nullcontext)()
+
+
+def during_calls(backend: str) -> AbstractContextManager[Any]:
+    """A context for whole passes, forward and backward: dask computes nothing in either."""
+    return forbid_compute() if backend == "dask" else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def count_computes() -> Iterator[list[int]]:
+    """Count how often dask computes; the list that is given has one item, the number.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> with count_computes() as computes:
+    ...     total = da.ones(3).sum()
+    ...     float(total), computes[0]
+    (3.0, 1)
+    """
+    import dask
+    from dask.local import get_sync
+
+    computes = [0]
+
+    def scheduler(graph: Any, keys: Any, **options: Any) -> Any:
+        computes[0] += 1
+        return get_sync(graph, keys, **options)
+
+    with dask.config.set(scheduler=scheduler):
+        yield computes
+
+
+@contextlib.contextmanager
+def forbid_compute() -> Iterator[None]:
+    """Fail at the place where dask would compute."""
+    import dask
+
+    def scheduler(graph: Any, keys: Any, **options: Any) -> Any:
+        msg = "dask was made to compute: the engine and its rules must leave arrays lazy"
+        raise AssertionError(msg)
+
+    with dask.config.set(scheduler=scheduler):
+        yield
+
+
+def _strict_flags() -> AbstractContextManager[Any]:
+    import array_api_strict
+
+    return array_api_strict.ArrayAPIStrictFlags(boolean_indexing=False, data_dependent_shapes=False)  # type: ignore[no-any-return]
+
+
+def _no_synchronisation() -> AbstractContextManager[Any]:
+    import cupyx
+
+    return cupyx.allow_synchronize(False)  # type: ignore[no-any-return]
+
+
+GUARDS.update(dask=forbid_compute, strict=_strict_flags, cupy=_no_synchronisation)

@@ -1,0 +1,294 @@
+"""From the samples of the table to arrays: one case for each operation and sample.
+
+Values are drawn from a seed that depends on the operation and the sample alone, so every backend and every run gets the
+same ones. Drawn values keep their distance from one another: where a finite difference is taken across a tie of
+`maximum`, or two steps of `floor`, it tells nothing.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agnograd.core.op import Op, Sample, Uniform
+from agnograd.core.table import OPS
+from agnograd.testing.rows import DOUBLE, SINGLE, Row
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation with one of its samples.
+
+    Attributes
+    ----------
+    op : Op
+    number : int
+        Position of the sample.
+    id : str
+        What the sample is, in short: shapes, parameters.
+    """
+
+    op: Op
+    number: int
+    id: str
+
+    @property
+    def sample(self) -> Sample:
+        """The sample."""
+        return self.op.samples[self.number]
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether expected gradients are given, because a finite difference would not tell."""
+        return self.sample.gradient is not None
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether an argument is complex."""
+        return any(_kind(x) == "c" for x in self.sample.arrays)
+
+    def build(self, row: Row, precision: str = DOUBLE) -> Arguments:
+        """The arguments on a row of the matrix."""
+        return build(self.op, self.sample, row, precision)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """A sample's arguments as arrays.
+
+    Attributes
+    ----------
+    op : Op
+    host : tuple
+        NumPy arrays and Python numbers.
+    arrays : tuple
+        The same as raw arrays of the row.
+    host_params, params : dict
+        Static parameters for NumPy and for the row.
+    positions : tuple of int
+        The arrays that have a derivative.
+    """
+
+    op: Op
+    host: tuple[Any, ...]
+    arrays: tuple[Any, ...]
+    host_params: dict[str, Any]
+    params: dict[str, Any]
+    positions: tuple[int, ...]
+
+    @property
+    def primals(self) -> list[Array]:
+        """The raw arrays that have a derivative."""
+        return [self.arrays[i] for i in self.positions]
+
+    def function(self, call: Callable[..., Any] | None = None, only: Sequence[int] | None = None) -> Callable[..., Any]:
+        """The operation as a function of the arrays that have a derivative, or of those at positions `only`."""
+        positions = self.positions if only is None else tuple(only)
+        run = self.op.call if call is None else call
+
+        def f(*primals: Any) -> Any:
+            arrays = list(self.arrays)
+            for i, x in zip(positions, primals, strict=True):
+                arrays[i] = x
+            return invoke(self.op, run, arrays, self.params)
+
+        return f
+
+
+def invoke(op: Op, function: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Call a function with the signature of an operation, as users call it: parameters by position where they may be."""
+    rest = dict(params)
+    leading = []
+    for name in op.positional:
+        if name not in rest:
+            break
+        leading.append(rest.pop(name))
+    if op.variadic:
+        return function(list(arrays), *leading, **rest)
+    return function(*arrays, *leading, **rest)
+
+
+def cases(pattern: str = "*", *, few: bool = False) -> list[Case]:
+    """The cases of the table.
+
+    Parameters
+    ----------
+    pattern : str
+        Which operations, as in a shell: ``"special.*"``; several separated by commas.
+    few : bool
+        For each operation the first real sample, the first complex one and those at edges only.
+
+    Examples
+    --------
+    >>> [case.id for case in cases("concat")][:2]
+    ['(2x3,1x3)', '(2x3,2x1,2x3)-axis=-1']
+    """
+    patterns = [p.strip() for p in pattern.split(",")]
+    out = []
+    for op in OPS.values():
+        if any(fnmatch.fnmatchcase(op.name, p) for p in patterns):
+            found = _cases_of(op)
+            out += _few(found) if few else found
+    return out
+
+
+def _cases_of(op: Op) -> list[Case]:
+    names: dict[str, int] = {}
+    out = []
+    for number, sample in enumerate(op.samples):
+        name = describe(op, sample)
+        names[name] = names.get(name, 0) + 1
+        out.append(Case(op, number, name if names[name] == 1 else f"{name}-{names[name]}"))
+    return out
+
+
+def _few(found: list[Case]) -> list[Case]:
+    edges = [case for case in found if case.is_edge]
+    plain = [case for case in found if not case.is_edge]
+    return [*[c for c in plain if not c.is_complex][:1], *[c for c in plain if c.is_complex][:1], *edges]
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+def describe(op: Op, sample: Sample) -> str:
+    """A short name: shapes (``c`` for complex), values, parameters."""
+    arrays = ",".join(_text(x) for x in sample.arrays)
+    params = [f"{name}={_value(value)}" for name, value in sample.params.items()]
+    return "-".join([f"({arrays})" if op.variadic else arrays, *params])
+
+
+def _text(x: Any) -> str:
+    if isinstance(x, Uniform):
+        shape = "x".join(map(str, x.shape)) or "scalar"
+        return f"{'c' if x.kind == 'complex' else ''}{shape}{'' if x.high > 0 else 'neg'}"
+    return _value(x)
+
+
+def _value(x: Any) -> str:
+    if isinstance(x, slice):
+        parts = [x.start, x.stop] if x.step is None else [x.start, x.stop, x.step]
+        return ":".join("" if p is None else str(p) for p in parts)
+    if isinstance(x, (tuple, list)):
+        left, right = "()" if isinstance(x, tuple) else "[]"
+        return f"{left}{','.join(_value(y) for y in x)}{right}"
+    return "..." if x is Ellipsis else str(x)
+
+
+# -- values ----------------------------------------------------------------------------------------------------------
+
+
+def _kind(x: Any) -> str:
+    """NumPy's letter for the kind of number; empty for a Python number."""
+    if isinstance(x, Uniform):
+        return "c" if x.kind == "complex" else "f"
+    if not isinstance(x, (list, tuple)):
+        return ""
+    import numpy as np
+
+    return np.asarray(x).dtype.kind
+
+
+def draw(op: Op, sample: Sample) -> tuple[Any, ...]:
+    """The arguments of a sample as NumPy arrays in double precision, and its Python numbers as they are."""
+    import numpy as np
+
+    seed = zlib.crc32(f"{op.name} {describe(op, sample)}".encode())
+    generator = np.random.default_rng(seed)
+    drawn = [x for x in sample.arrays if isinstance(x, Uniform)]
+    parts = 2 * max(len(drawn), 1)
+    cells = max([1, *(int(np.prod(x.shape)) for x in drawn)])
+    taken = 0
+
+    def values(x: Uniform) -> Any:
+        # One value in each of some cells of the interval, never near a border; every array has cells of its own.
+        nonlocal taken
+        order = generator.permutation(cells)[: int(np.prod(x.shape))]
+        place = (order * parts + taken + generator.uniform(0.25, 0.75, len(order))) / (cells * parts)
+        taken += 1
+        return (x.low + (x.high - x.low) * place).reshape(x.shape)
+
+    out: list[Any] = []
+    for x in sample.arrays:
+        if isinstance(x, Uniform):
+            out.append(values(x) + 1j * values(x) if x.kind == "complex" else values(x))
+        elif isinstance(x, (list, tuple)):
+            out.append(np.asarray(x))
+        else:
+            out.append(x)
+    return tuple(out)
+
+
+def build(op: Op, sample: Sample, row: Row, precision: str = DOUBLE) -> Arguments:
+    """Arguments of a sample on a row.
+
+    Parameters
+    ----------
+    op : Op
+    sample : Sample
+        In its parameters, ``dtype`` is the name of a dtype, ``device="same"`` the row's device, and a list in ``key``
+        an array of indices.
+    row : Row
+    precision : str
+        ``float64``, or ``float32`` for that and complex64.
+    """
+    host = tuple(_cast(x, precision) for x in draw(op, sample))
+    arrays = tuple(row.asarray(x) if hasattr(x, "dtype") else x for x in host)
+    differentiable = _differentiable(op, len(host))
+    positions = tuple(i for i in differentiable if hasattr(host[i], "dtype") and host[i].dtype.kind in "fc")
+    device = next((row.space.device(x) for x in arrays if hasattr(x, "dtype")), None)
+    params = {name: _param(row, device, name, value) for name, value in sample.params.items()}
+    return Arguments(op, host, arrays, _host_params(row, sample), params, positions)
+
+
+def _differentiable(op: Op, count: int) -> tuple[int, ...]:
+    if op.tier == "none":
+        return ()
+    if op.tier == "composite" or op.variadic:
+        return tuple(range(count))
+    return tuple(op.arrays.index(name) for name in op.differentiable)
+
+
+def _cast(x: Any, precision: str) -> Any:
+    import numpy as np
+
+    if not isinstance(x, np.ndarray) or precision == DOUBLE:
+        return x
+    return x.astype({"f": SINGLE, "c": "complex64"}.get(x.dtype.kind, x.dtype))
+
+
+def _param(row: Row, device: Any, name: str, value: Any) -> Any:
+    if name == "dtype":
+        return row.dtype(value)
+    if name == "device":
+        return device if value == "same" else value
+    if name == "key":
+        return _key(value, row.asarray)
+    return value
+
+
+def _host_params(row: Row, sample: Sample) -> dict[str, Any]:
+    import numpy as np
+
+    out = {}
+    for name, value in sample.params.items():
+        if name == "dtype":
+            out[name] = np.dtype(row.dtype_name(value))
+        elif name == "device":
+            out[name] = "cpu"
+        else:
+            out[name] = _key(value, lambda x: x) if name == "key" else value
+    return out
+
+
+def _key(key: Any, asarray: Callable[[Any], Any]) -> Any:
+    import numpy as np
+
+    if isinstance(key, tuple):
+        return tuple(_key(k, asarray) for k in key)
+    return asarray(np.asarray(key)) if isinstance(key, list) else key
