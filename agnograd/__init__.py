@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from agnograd import autograd, errors, hookspecs, interop, plugins
+from agnograd import printing as _printing  # noqa: F401 - gives tensors their text
 from agnograd.core.table import OPS as _OPS
 from agnograd.core.table import spaces as _spaces
 from agnograd.factories import (

@@ -22,6 +22,7 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     ├── UnknownOperationError(LookupError)      no operation of that name
     ├── UnknownBackendError(LookupError)        no backend of that name
     ├── BackendUnavailableError(ImportError)    a known backend that is not installed or does not work
+    ├── UnknownPluginError(LookupError)         no plugin or observer of that name
     ├── ConflictError(LookupError)              two plugins claim one name
     └── PluginError(TypeError)                  a plugin that breaks the contract of hookspecs
 
@@ -106,6 +107,10 @@ class UnknownOperationError(AgnogradError, LookupError):
 
 class UnknownBackendError(AgnogradError, LookupError):
     """No backend has that name."""
+
+
+class UnknownPluginError(AgnogradError, LookupError):
+    """No plugin that is loaded, or no observer of one, has that name."""
 
 
 class BackendUnavailableError(AgnogradError, ImportError):

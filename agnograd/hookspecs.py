@@ -24,6 +24,7 @@ from typing import Any
 import pluggy
 
 from agnograd.core.op import Op
+from agnograd.errors import PluginError
 
 API_VERSION = (1, 0)
 
@@ -122,6 +123,22 @@ class Backend:
     doc: str = ""
     url: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a description that could never be used.
+
+        Raises
+        ------
+        PluginError
+            If `array_types` or `requires` are one string, or a type is not written ``"module:Class"``.
+        """
+        types = self.array_types
+        if isinstance(types, str) or not all(isinstance(t, str) and t.count(":") == 1 for t in types):
+            msg = f"array_types of backend {self.name!r} must be a tuple of 'module:Class' strings, got {types!r}"
+            raise PluginError(msg)
+        if isinstance(self.requires, str):
+            msg = f"requires of backend {self.name!r} must be a tuple of modules, got the string {self.requires!r}"
+            raise PluginError(msg)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
@@ -140,6 +157,11 @@ class Kernel:
     op: str
     backend: str
     body: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """Operation and backend, for messages."""
+        return f"{self.op}@{self.backend}"
 
 
 @dataclass(frozen=True, kw_only=True)

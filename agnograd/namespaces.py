@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,10 +16,14 @@ from typing import Any
 
 from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost
+from agnograd.core.conversions import carries_gradient
+from agnograd.core.gradient import describe
 from agnograd.core.op import Spec
-from agnograd.core.table import OPS, Space, spaces
+from agnograd.core.rules import broadcast_shapes
+from agnograd.core.reverse import raw_space
+from agnograd.core.table import OPS, Space, is_prefix, lookup, spaces
 from agnograd.core.views import settled
-from agnograd.errors import MixedBackendsError
+from agnograd.errors import ForeignArrayError, GradientLostError, MixedBackendsError
 from agnograd.tensors import Tensor
 
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
@@ -27,7 +32,6 @@ DTYPES = (
     *("float32", "float64", "complex64", "complex128"),
 )
 CREATION = ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
-_EXTENSIONS = ("linalg", "fft")
 
 
 class Namespace:
@@ -59,8 +63,10 @@ class Namespace:
         # Rules ask for these, on wrappers as on raw arrays.
         self.reals = space.reals
         self.floats = space.floats
-        self.linalg = _Extension(self, "linalg")
-        self.fft = _Extension(self, "fft")
+        self.linalg = _Extension(self.__name__, "linalg")
+        self.fft = _Extension(self.__name__, "fft")
+        # Attributes that the table was asked for once: it takes them out again where a plugin is unloaded.
+        self.kept: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<array namespace {self.__name__!r}>"
@@ -69,33 +75,43 @@ class Namespace:
         return namespace, (self._space.name,)
 
     def __getattr__(self, name: str) -> Any:
-        op = OPS.get(name)
-        if op is not None:
-            found = op.call
-        elif name in DTYPES:
+        if name in DTYPES:
             found = getattr(self._space.module, name)
         elif name in CREATION:
             found = _creator(self._space, name)
         else:
-            msg = f"namespace {self.__name__!r} has no attribute {name!r}"
-            raise AttributeError(msg)
+            found = member(self.__name__, name)
+            self.kept.add(name)
         setattr(self, name, found)
         return found
 
     def __dir__(self) -> list[str]:
         own = [n for n in (*vars(type(self)), *vars(self)) if not n.startswith("_")]
-        return sorted({*own, *(n for n in OPS if "." not in n), *DTYPES, *CREATION})
+        return sorted({*own, *(n.partition(".")[0] for n in OPS), *DTYPES, *CREATION} - {"kept"})
 
     # -- creation from data ------------------------------------------------------------------------------------------
 
     def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
         """A tensor of `obj`: a tensor itself, an array of the backend (shared), numbers or nested sequences.
 
-        A sequence that holds tensors is stacked, so that their gradients are kept.
+        A sequence that holds tensors is stacked, so that their gradients are kept. NumPy's arrays become arrays of
+        the backend, and so do tensors around them; what belongs to any other library is refused.
+
+        Raises
+        ------
+        MixedBackendsError
+            If `obj` is an array or a tensor of another backend than NumPy and this one.
+        ForeignArrayError
+            If nothing numeric can be made of it.
         """
         obj = settled(obj)
         if isinstance(obj, Array):
             out: Any = obj
+            space = raw_space(obj)
+            if space is not self._space:
+                if space.is_scalar is None:
+                    raise _mixed(self._space, space, innermost(obj))
+                out = OPS["to_backend"].call(obj, self._space.name)
             if dtype is not None and out.dtype != dtype:
                 out = OPS["astype"].call(out, dtype)
             elif copy:
@@ -105,10 +121,12 @@ class Namespace:
             return self.asarray(_stacked(self, obj), dtype=dtype, device=device)
         return Tensor(raw_asarray(self._space, obj, dtype=dtype, device=device, copy=copy), None)
 
-    def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
-        """A tensor over the memory of any array that exports DLPack."""
+    def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
+        """A tensor over the memory of any array that exports DLPack; a tensor of the backend keeps its gradient."""
+        if isinstance(x, Array) and raw_space(settled(x)) is self._space:
+            return self.asarray(x, device=device, copy=copy)
         options = {k: v for k, v in {"device": device, "copy": copy}.items() if v is not None}
-        return Tensor(self._space.module.from_dlpack(innermost(x) if isinstance(x, Array) else x, **options), None)
+        return Tensor(self._space.module.from_dlpack(x, **options), None)
 
     def meshgrid(self, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
         """Coordinate arrays from one-dimensional ones."""
@@ -165,23 +183,54 @@ class Namespace:
 
 
 class _Extension:
-    """The ``linalg`` or ``fft`` part of a namespace."""
+    """The operations whose names share a prefix: ``linalg``, ``fft``, or a plugin's package."""
 
-    def __init__(self, parent: Namespace, name: str) -> None:
-        self._prefix = name
-        self.__name__ = f"{parent.__name__}.{name}"
+    def __init__(self, owner: str, prefix: str) -> None:
+        self._owner = owner
+        self._prefix = prefix
+        self.__name__ = f"{owner}.{prefix}"
+
+    def __repr__(self) -> str:
+        return f"<array namespace {self.__name__!r}>"
+
+    def __reduce__(self) -> Any:
+        return _Extension, (self._owner, self._prefix)
 
     def __getattr__(self, name: str) -> Any:
-        op = OPS.get(f"{self._prefix}.{name}")
-        if op is None and self._prefix == "linalg":
-            op = OPS.get(name) if name in ("matmul", "matrix_transpose", "tensordot", "vecdot") else None
-        if op is None:
-            msg = f"namespace {self.__name__!r} has no attribute {name!r}"
-            raise AttributeError(msg)
-        return op.call
+        if self._prefix == "linalg" and name in _ALSO_IN_LINALG:
+            return OPS[name].call
+        return member(self._owner, f"{self._prefix}.{name}")
 
     def __dir__(self) -> list[str]:
-        return sorted(n.partition(".")[2] for n in OPS if n.startswith(f"{self._prefix}."))
+        start = f"{self._prefix}."
+        own = {n.removeprefix(start).partition(".")[0] for n in OPS if n.startswith(start)}
+        return sorted(own | set(_ALSO_IN_LINALG if self._prefix == "linalg" else ()))
+
+
+_ALSO_IN_LINALG = ("matmul", "matrix_transpose", "tensordot", "vecdot")
+
+
+def member(owner: str, name: str) -> Any:
+    """The function of an operation, or the operations that have a name as their prefix.
+
+    Raises
+    ------
+    AttributeError
+        If the table and all plugins have neither.
+    ConflictError
+        If two plugins provide the operation.
+    """
+    if not name.rpartition(".")[2].startswith("_"):
+        if name not in OPS and is_prefix(name):
+            return _Extension(owner, name)
+        op = lookup(name)
+        if op is not None:
+            return op.call
+        if is_prefix(name):  # plugins have been loaded meanwhile
+            return _Extension(owner, name)
+    prefix, _, own = name.rpartition(".")
+    msg = f"namespace {f'{owner}.{prefix}'.rstrip('.')!r} has no attribute {own!r}"
+    raise AttributeError(msg, name=own)
 
 
 def _dtype_of(x: Any) -> Any:
@@ -197,57 +246,52 @@ def _stacked(xp: Namespace, obj: Any) -> Any:
 
 
 def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
-    """An array of the backend from data; arrays of another library are refused, lists and numbers taken.
+    """An array of the backend from data; arrays of another library are refused, NumPy's, lists and numbers taken.
 
     Raises
     ------
     MixedBackendsError
         If `obj` is an array of another backend and neither a NumPy array nor a scalar.
+    ForeignArrayError
+        If nothing numeric can be made of it.
     """
     options = {k: v for k, v in {"dtype": dtype, "device": device, "copy": copy}.items() if v is not None}
     other = spaces.known(type(obj)) if hasattr(obj, "dtype") else None
     if other is not None and other is not space:
         if other.is_scalar is None:
-            msg = (
-                f"asarray of backend {space.name!r} got an array of {other.name!r} (shape {tuple(obj.shape)}, "
-                f"{obj.dtype}). Nothing moves between libraries silently: use agnograd.to_backend(x, {space.name!r})."
-            )
-            raise MixedBackendsError(msg)
+            raise _mixed(space, other, obj)
         obj = obj.item() if other.is_scalar(obj) else space.backend.from_host(obj)
         options.pop("copy", None)
-    return space.module.asarray(obj, **options)
+    out = space.module.asarray(obj, **options)
+    if other is None and not space.module.isdtype(out.dtype, ("bool", "numeric")):
+        # NumPy wraps up any object as an array of dtype object.
+        kind = f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")
+        msg = (
+            f"asarray of backend {space.name!r} cannot make numbers of an object of type {kind}. It takes numbers, "
+            f"nested sequences of them and arrays of registered backends (see agnograd.hookspecs)."
+        )
+        raise ForeignArrayError(msg)
+    return out
 
 
-def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """The shape to which shapes broadcast; None stands for an unknown size."""
-    ndim = max((len(s) for s in shapes), default=0)
-    out: list[int | None] = [1] * ndim
-    for shape in shapes:
-        for i, n in enumerate(shape, ndim - len(shape)):
-            if out[i] == 1:
-                out[i] = n
-            elif n not in (1, out[i]):
-                if n is None or out[i] is None:
-                    out[i] = n if out[i] is None else out[i]
-                    continue
-                msg = f"shapes {', '.join(map(str, shapes))} do not broadcast: axis {i} has sizes {out[i]} and {n}"
-                raise ValueError(msg)
-    return tuple(out)
+def _mixed(space: Space, other: Space, x: Any) -> MixedBackendsError:
+    return MixedBackendsError(
+        f"asarray of backend {space.name!r} got an array of {other.name!r} (shape {tuple(x.shape)}, {x.dtype}). "
+        f"Nothing moves between libraries silently: use agnograd.to_backend(x, {space.name!r})."
+    )
 
 
 def _creator(space: Space, name: str) -> Any:
     function = getattr(space.module, name)
 
     def create(*args: Any, **options: Any) -> Any:
-        args = tuple(x.item() if isinstance(x, Array) and name != "full" else x for x in args)
-        if name == "full" and len(args) > 1 and isinstance(args[1], Array):
-            # A filled array is its value broadcast: that keeps a gradient.
-            shape = (args[0],) if isinstance(args[0], int) else tuple(args[0])
-            out = OPS["broadcast_to"].call(args[1], shape)
-            if options.get("dtype") is not None:
-                out = OPS["astype"].call(out, options["dtype"])
-            return out
         options = {k: v for k, v in options.items() if v is not None}
+        if name == "full" and len(args) == 2 and isinstance(args[1], Array):
+            # A filled array is its value broadcast: that keeps a gradient.
+            out = OPS["broadcast_to"].call(args[1], (args[0],) if isinstance(args[0], int) else tuple(args[0]))
+            return _around(space).asarray(out, **options)
+        if any(isinstance(x, Array) for x in args):
+            args = tuple([_number(x, name) if isinstance(x, Array) else x for x in args])
         return Tensor(function(*args, **options), None)
 
     create.__name__ = create.__qualname__ = name
@@ -255,9 +299,19 @@ def _creator(space: Space, name: str) -> Any:
     return create
 
 
+def _number(x: Array, name: str) -> Any:
+    if carries_gradient(settled(x)):
+        msg = (
+            f"{name} takes plain numbers, and got a tensor that carries a gradient ({describe(x)}), which would be "
+            f"lost. Use x.item() if that is meant, or write the result as an expression of x."
+        )
+        raise GradientLostError(msg)
+    return x.item()
+
+
 # -- which namespace -------------------------------------------------------------------------------------------------
 
-_namespaces: dict[str, Namespace] = {}
+_making = threading.Lock()
 _default: ContextVar[str | None] = ContextVar("agnograd_default_backend", default=None)
 _process_default: list[str] = []
 
@@ -284,11 +338,15 @@ def namespace(backend: str | None = None) -> Namespace:
     >>> xp is ag.ones(2).__array_namespace__()
     True
     """
-    name = backend if backend is not None else default_backend()
-    found = _namespaces.get(name)
-    space = spaces.named(name)
-    if found is None or found._space is not space:
-        found = _namespaces[name] = Namespace(space)
+    return _around(spaces.named(default_backend() if backend is None else backend))
+
+
+def _around(space: Space) -> Namespace:
+    """The one namespace of a backend."""
+    if space.wrapped is None:
+        with _making:
+            space.wrapped = space.wrapped or Namespace(space)
+    found: Namespace = space.wrapped
     return found
 
 
@@ -296,10 +354,7 @@ def _namespace_of(space: Space, api_version: str | None) -> Namespace:
     if api_version is not None and api_version not in API_VERSIONS:
         msg = f"api_version {api_version!r} is not known: {', '.join(API_VERSIONS)}"
         raise ValueError(msg)
-    found = _namespaces.get(space.name)
-    if found is None or found._space is not space:
-        found = _namespaces[space.name] = Namespace(space)
-    return found
+    return _around(space)
 
 
 def default_backend() -> str:

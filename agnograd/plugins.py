@@ -5,6 +5,9 @@ once, at first need: at an unknown array type, an unknown backend or operation, 
 loader stops at the first broken entry point, drops a second one of the same name and accepts misspelt hooks; this one
 isolates each plugin and says what it skipped.
 
+A plugin that breaks the contract is skipped as a whole. What is built in cannot be replaced, and where two plugins
+claim one name neither is chosen: using that name raises, and names both.
+
 Environment variables
 ---------------------
 AGNOGRAD_DISABLE_PLUGINS
@@ -18,22 +21,23 @@ AGNOGRAD_PLUGIN_ERRORS
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.metadata
-import importlib.util
 import os
-import sys
+import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import pluggy
 
 from agnograd import hookspecs
 from agnograd.backends import cupy, dask, numpy, strict
+from agnograd.backends.storage import distance, install_command, is_own_type, make_space
 from agnograd.core import table
 from agnograd.core.op import Op
 from agnograd.core.table import OPS, Space, spaces
@@ -44,22 +48,25 @@ from agnograd.errors import (
     PluginLoadWarning,
     UnknownBackendError,
     UnknownOperationError,
+    UnknownPluginError,
 )
 from agnograd.hookspecs import Backend, Kernel, ObserverSpec
 
+__all__ = ["Manager", "Record", "install_command", "isolated", "manager"]
+
 GROUP = "agnograd"
 _BUILT_IN = {"numpy": numpy, "dask": dask, "strict": strict, "cupy": cupy}
-_RETURNS: dict[str, type] = {
-    "agnograd_backends": Backend,
-    "agnograd_ops": Op,
-    "agnograd_kernels": Kernel,
-    "agnograd_observers": ObserverSpec,
-}
-# Of several kernels for one operation the last wins; of these things there can be but one.
-_KINDS = {"agnograd_backends": "backend", "agnograd_ops": "operation", "agnograd_observers": "observer"}
+_BACKENDS, _OPS, _KERNELS, _OBSERVERS = _HOOKS = (
+    "agnograd_backends",
+    "agnograd_ops",
+    "agnograd_kernels",
+    "agnograd_observers",
+)
+_RETURNS: dict[str, type] = dict(zip(_HOOKS, (Backend, Op, Kernel, ObserverSpec), strict=True))
+_KINDS = dict(zip(_HOOKS, ("backend", "operation", "kernel", "observer"), strict=True))
 
 
-@dataclass
+@dataclass(eq=False)
 class Record:
     """What became of one plugin.
 
@@ -72,9 +79,11 @@ class Record:
     status : str
         ``loaded``, ``disabled`` or ``failed``.
     error : str
-        Why it failed.
+        Why it failed, or what of it cannot be used.
     provides : dict
         Hook name to the names of what it returned.
+    built_in : bool
+        Whether it is agnograd's own.
     """
 
     name: str
@@ -83,6 +92,7 @@ class Record:
     status: str = "loaded"
     error: str = ""
     provides: dict[str, list[str]] = field(default_factory=dict)
+    built_in: bool = False
 
     @property
     def label(self) -> str:
@@ -92,7 +102,11 @@ class Record:
 
 
 class Manager:
-    """The plugins of this process."""
+    """The plugins of this process.
+
+    There is one at a time, `agnograd.plugins.manager`, since it fills the tables of the process; `isolated` gives a
+    test one of its own.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -100,19 +114,28 @@ class Manager:
         self._pluggy.add_hookspecs(hookspecs)
         self.records: list[Record] = []
         self._scanned = False
-        self._owners: dict[tuple[str, str], list[Record]] = {}
+        # (hook, name) to all who provide it, and what they provide.
+        self._claims: dict[tuple[str, str], list[tuple[Record, Any]]] = {}
         self._backends: dict[str, Backend] = {}
         self._spaces: dict[str, Space] = {}
-        self._ops: dict[str, Op] = {}
-        self._kernels: dict[str, list[Kernel]] = {}
-        self._observers: dict[str, ObserverSpec] = {}
         for name, module in _BUILT_IN.items():
-            self._add(module, Record(name, "agnograd"), built_in=True)
+            record = Record(name, "agnograd", built_in=True)
+            self._add(module, record)
+            self.records.append(record)
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Read the entry points, once."""
+        """Read the entry points, once.
+
+        Raises
+        ------
+        PluginError
+            If a plugin is broken and ``AGNOGRAD_PLUGIN_ERRORS`` is ``raise``. The others are loaded all the same.
+        """
+        if self._scanned:
+            return
+        problems = []
         with self._lock:
             if self._scanned:
                 return
@@ -121,16 +144,18 @@ class Manager:
             for point in sorted(points, key=lambda p: (p.name, p.dist.name if p.dist else "")):
                 distribution, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
                 record = Record(point.name, distribution, version)
+                self.records.append(record)
                 if _disabled(record):
                     record.status = "disabled"
-                    self.records.append(record)
                     continue
                 try:
-                    plugin = point.load()
-                except Exception as error:
-                    self._fail(record, error)
-                    continue
-                self._add(plugin, record)
+                    self._add(point.load(), record)
+                except (Exception, SystemExit) as error:
+                    record.status = "failed"
+                    record.error = _reason(error)
+                    problems.append((record, error))
+            problems += [(record, PluginError(record.error)) for record in self._mark_idle_kernels()]
+        _report(problems)
 
     def register(self, plugin: object, name: str) -> Record:
         """Add a plugin for this process, without an entry point.
@@ -149,137 +174,201 @@ class Manager:
         """
         record = Record(name)
         with self._lock:
-            self._add(plugin, record, strict=True)
+            try:
+                self._add(plugin, record)
+                for kernel in self._items(_KERNELS, record):
+                    problem = self._idle(kernel)
+                    if problem:
+                        raise PluginError(problem)
+            except Exception as error:
+                self._release(record)
+                msg = f"plugin {name!r} cannot be registered: {_reason(error)}"
+                raise PluginError(msg) from error
+            self.records.append(record)
         return record
 
     def unregister(self, name: str) -> None:
-        """Take a plugin out again, with all that it provided."""
-        with self._lock:
-            record = next(r for r in self.records if r.name == name and r.status == "loaded")
-            self._pluggy.unregister(name=_key(record))
-            self.records.remove(record)
-            for kind, names in record.provides.items():
-                for item in names:
-                    self._withdraw(kind, item, record)
+        """Take a plugin out again, with all that it provided.
 
-    def _add(self, plugin: object, record: Record, *, built_in: bool = False, strict: bool = False) -> None:
-        self.records.append(record)
+        Raises
+        ------
+        UnknownPluginError
+            If none of that name is loaded.
+        PluginError
+            If it is built in.
+        """
+        with self._lock:
+            loaded = {r.name: r for r in self.records if r.status == "loaded"}
+            record = loaded.get(name)
+            if record is None:
+                msg = f"no plugin named {name!r} is loaded. Loaded: {', '.join(loaded)}."
+                raise UnknownPluginError(msg)
+            if record.built_in:
+                msg = f"plugin {name!r} is built in and cannot be taken out"
+                raise PluginError(msg)
+            self._release(record)
+            self.records.remove(record)
+
+    def _add(self, plugin: object, record: Record) -> None:
+        """Accept what a plugin provides; if it breaks the contract, raise and keep nothing of it."""
+        key = _key(record)
+        if self._pluggy.has_plugin(key):
+            msg = f"a plugin named {record.name!r} is there already"
+            raise PluginError(msg)
+        _check_hooks(plugin)
         try:
-            _check_hooks(plugin)
-            self._pluggy.register(plugin, name=_key(record))
-            provided = {hook: self._call(hook, plugin) for hook in _RETURNS}
-        except Exception as error:
-            if self._pluggy.has_plugin(_key(record)):
-                self._pluggy.unregister(name=_key(record))
-            if strict or built_in:
-                self.records.remove(record)
-                if isinstance(error, PluginError):
-                    raise
-                msg = f"plugin {record.name!r} cannot be registered: {type(error).__name__}: {error}"
-                raise PluginError(msg) from error
-            self._fail(record, error)
-            return
-        for hook, items in provided.items():
-            record.provides[hook] = [_name_of(item) for item in items]
-            for item in items:
-                self._accept(hook, item, record)
+            self._pluggy.register(plugin, name=key)
+            provided = {hook: self._call(hook, plugin) for hook in _HOOKS}
+            for hook, items in provided.items():
+                self._check(hook, items)
+            for hook, items in provided.items():
+                record.provides[hook] = [item.name for item in items]
+                for item in items:
+                    self._claims.setdefault((hook, item.name), []).append((record, item))
+                    self._settle(hook, item.name)
+        except BaseException:
+            self._release(record)
+            raise
+
+    def _release(self, record: Record) -> None:
+        """Let go of all that a plugin provides."""
+        if self._pluggy.has_plugin(_key(record)):
+            self._pluggy.unregister(name=_key(record))
+        for (hook, name), claims in list(self._claims.items()):
+            kept = [claim for claim in claims if claim[0] is not record]
+            if len(kept) < len(claims):
+                self._claims[hook, name] = kept
+                self._settle(hook, name)
 
     def _call(self, hook: str, plugin: object) -> list[Any]:
         others = [p for p in self._pluggy.get_plugins() if p is not plugin]
         expected = _RETURNS[hook]
         out: list[Any] = []
         for result in self._pluggy.subset_hook_caller(hook, others)():
-            for item in result or ():
+            if result is None:
+                continue
+            if not isinstance(result, Iterable) or isinstance(result, (str, bytes)):
+                msg = f"{hook} must return an iterable of {expected.__name__} objects, got {type(result).__name__}"
+                raise PluginError(msg)
+            for item in result:
                 if not isinstance(item, expected):
                     msg = f"{hook} must return {expected.__name__} objects, got {type(item).__name__}"
                     raise PluginError(msg)
                 out.append(item)
         return out
 
-    def _fail(self, record: Record, error: Exception) -> None:
-        record.status = "failed"
-        record.error = f"{type(error).__name__}: {error}"
-        if record not in self.records:
-            self.records.append(record)
-        policy = os.environ.get("AGNOGRAD_PLUGIN_ERRORS", "warn")
-        origin = f" from {record.distribution} {record.version}" if record.distribution else ""
-        msg = f"agnograd plugin {record.name!r}{origin} was skipped: {record.error}"
-        if policy == "raise":
-            raise PluginError(msg) from error
-        if policy == "warn":
-            warnings.warn(msg, PluginLoadWarning, stacklevel=2)
+    def _check(self, hook: str, items: list[Any]) -> None:
+        """Refuse what no plugin may provide; what another plugin provides too is not refused, but not used either."""
+        names = set()
+        for item in items:
+            name = item.name
+            if name in names:
+                msg = f"{hook} returns two of the name {name!r}"
+                raise PluginError(msg)
+            names.add(name)
+            claims = self._claims.get((hook, name), [])
+            built_in = any(r.built_in for r, _ in claims) or (hook == _OPS and not claims and name in OPS)
+            if built_in:
+                hint = " Give a Kernel to make it faster on one backend." if hook == _OPS else ""
+                msg = f"{_KINDS[hook]} {name!r} is built in and cannot be replaced. Choose another name.{hint}"
+                raise PluginError(msg)
+            if isinstance(item, Kernel) and item.op in OPS and OPS[item.op].tier == "composite":
+                msg = (
+                    f"operation {item.op!r} is made of other operations: give kernels for those, it has no body itself"
+                )
+                raise PluginError(msg)
 
-    # -- what plugins provide ----------------------------------------------------------------------------------------
+    # -- what is claimed, and what of it is in use -------------------------------------------------------------------
 
-    def _accept(self, hook: str, item: Any, record: Record) -> None:
-        owners = self._owners.setdefault((hook, _name_of(item)), [])
-        owners.append(record)
-        if hook == "agnograd_kernels":
-            self._kernels.setdefault(item.backend, []).append(item)
-            self._install_kernel(item)
-        elif len(owners) > 1:
-            if hook == "agnograd_ops":
-                # Which of them is meant cannot be told: neither runs.
-                OPS.pop(item.name, None)
-        elif hook == "agnograd_backends":
-            self._backends[item.name] = item
-        elif hook == "agnograd_observers":
-            self._observers[item.name] = item
-        elif item.name in OPS:
-            owners.insert(0, Record("built-in operations", "agnograd"))
-            record.error = (
-                f"operation {item.name!r} is built in and cannot be replaced; give a Kernel for a faster body"
-            )
-        else:
-            self._ops[item.name] = table.register(item)
+    def _items(self, hook: str, record: Record | None = None) -> list[Any]:
+        return [
+            item
+            for (kind, _), claims in self._claims.items()
+            if kind == hook
+            for owner, item in claims
+            if record is None or owner is record
+        ]
 
-    def _withdraw(self, hook: str, name: str, record: Record) -> None:
-        owners = self._owners.get((hook, name), [])
-        if record in owners:
-            owners.remove(record)
-        if hook == "agnograd_backends" and not owners:
-            self._backends.pop(name, None)
-            self._spaces.pop(name, None)
-            for type_ in [t for t, s in spaces.items() if s.name == name]:
-                del spaces[type_]
-        elif hook == "agnograd_ops" and self._ops.pop(name, None) is not None:
+    def _settle(self, hook: str, name: str) -> None:
+        """Bring the tables in line with who claims a name now."""
+        claims = self._claims[hook, name]
+        if not claims:
+            del self._claims[hook, name]
+        if hook == _BACKENDS:
+            self._settle_backend(name, [item for _, item in claims])
+        elif hook == _KERNELS:
+            self._settle_kernels(name.rpartition("@")[2])
+        elif hook == _OPS:
             table.unregister(name)
-        elif hook == "agnograd_observers":
-            self._observers.pop(name, None)
-        elif hook == "agnograd_kernels":
-            op, _, backend = name.rpartition("@")
-            self._kernels[backend] = [k for k in self._kernels[backend] if k.op != op]
-            self._spaces.pop(backend, None)
-            for type_ in [t for t, s in spaces.items() if s.name == backend]:
-                del spaces[type_]
+            table.contested.pop(name, None)
+            if len(claims) == 1:
+                table.register(claims[0][1])
+            elif claims:
+                # Which of them is meant cannot be told: neither runs.
+                table.contested[name] = partial(self._conflict, hook, name)
+
+    def _settle_backend(self, name: str, descriptions: list[Backend]) -> None:
+        if descriptions:
+            self._backends[name] = descriptions[0]
+        else:
+            self._backends.pop(name, None)
+        former = self._spaces.pop(name, None)
+        stale = [t for t, s in spaces.items() if s is former or any(distance(d, t) is not None for d in descriptions)]
+        for type_ in stale:
+            del spaces[type_]
+        if stale:
             table.forget_bodies()
+
+    def _settle_kernels(self, backend: str) -> None:
+        space = self._spaces.get(backend)
+        if space is not None:
+            space.kernels.clear()
+            space.kernels.update(space.backend.own_kernels)
+            space.kernels.update(self._given_kernels(backend))
+            table.forget_bodies()
+
+    def _given_kernels(self, backend: str) -> dict[str, Callable[..., Any]]:
+        """Operation name to the kernel of a plugin; where two give one, to a function that says so."""
+        found = {}
+        for (hook, name), claims in self._claims.items():
+            if hook == _KERNELS and claims and claims[0][1].backend == backend:
+                kernel = claims[0][1]
+                found[kernel.op] = kernel.body if len(claims) == 1 else _raising(partial(self._conflict, hook, name))
+        return found
+
+    def _mark_idle_kernels(self) -> list[Record]:
+        """Note which plugins give kernels for what is not there, after all were loaded."""
+        marked = []
+        for record in self.records:
+            problems = [problem for kernel in self._items(_KERNELS, record) if (problem := self._idle(kernel))]
+            if problems:
+                record.error = "; ".join(problems)
+                marked.append(record)
+        return marked
+
+    def _idle(self, kernel: Kernel) -> str:
+        """Why a kernel is never used; empty if it is."""
+        for kind, name, known in (("operation", kernel.op, OPS), ("backend", kernel.backend, self._backends)):
+            if name not in known and name not in table.contested:
+                return f"kernel {kernel.name!r} is for an unknown {kind}{_similar(name, known)}"
+        return ""
 
     def conflicts(self) -> list[str]:
         """What several plugins claim, each in the words of the error that its use raises."""
         self.load()
-        found = [self._conflict(hook, _KINDS[hook], name) for hook, name in self._owners if hook in _KINDS]
-        return [text for text in found if text]
+        return [str(self._conflict(hook, name)) for (hook, name), claims in self._claims.items() if len(claims) > 1]
 
-    def _check_conflict(self, hook: str, kind: str, name: str) -> None:
-        msg = self._conflict(hook, kind, name)
-        if msg:
-            raise ConflictError(msg)
-
-    def _conflict(self, hook: str, kind: str, name: str) -> str:
-        owners = self._owners.get((hook, name), [])
-        if len(owners) < 2:
-            return ""
+    def _conflict(self, hook: str, name: str) -> ConflictError:
+        owners = [record for record, _ in self._claims[hook, name]]
         listed = "".join(f"\n  - {r.label}" for r in owners)
-        return (
-            f"{kind} {name!r} is provided by {len(owners)} plugins:{listed}\n"
+        return ConflictError(
+            f"{_KINDS[hook]} {name!r} is provided by {len(owners)} plugins:{listed}\n"
             f"Uninstall one, or set AGNOGRAD_DISABLE_PLUGINS={owners[-1].name}."
         )
 
-    def _install_kernel(self, kernel: Kernel) -> None:
-        space = self._spaces.get(kernel.backend)
-        if space is not None:
-            space.kernels[kernel.op] = kernel.body
-            table.forget_bodies()
+    def _check_conflict(self, hook: str, name: str) -> None:
+        if len(self._claims.get((hook, name), ())) > 1:
+            raise self._conflict(hook, name)
 
     # -- backends ----------------------------------------------------------------------------------------------------
 
@@ -300,20 +389,25 @@ class Manager:
         """
         if name not in self._backends:
             self.load()
-        self._check_conflict("agnograd_backends", "backend", name)
-        try:
-            return self._backends[name]
-        except KeyError:
-            close = difflib.get_close_matches(str(name), self._backends, n=2)
-            hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-            msg = f"no backend named {name!r}.{hint} Known: {', '.join(sorted(self._backends))}.{self._failures()}"
-            raise UnknownBackendError(msg) from None
+        self._check_conflict(_BACKENDS, name)
+        if name not in self._backends:
+            origin = (
+                " (from the environment variable AGNOGRAD_BACKEND)"
+                if os.environ.get("AGNOGRAD_BACKEND") == name
+                else ""
+            )
+            msg = (
+                f"no backend named {name!r}{origin}{_similar(name, self._backends)} "
+                f"Known: {', '.join(sorted(self._backends))}.{self._failures()}"
+            )
+            raise UnknownBackendError(msg)
+        return self._backends[name]
 
     def unavailable(self, name: str) -> str | None:
         """Why a backend cannot be used here; None if it can."""
         try:
             self.space(name)
-        except BackendUnavailableError as error:
+        except (BackendUnavailableError, ConflictError) as error:
             return str(error)
         return None
 
@@ -327,55 +421,39 @@ class Manager:
         BackendUnavailableError
             If the library is not installed, or does not work on this machine.
         """
-        backend = self.find_backend(name)
-        with self._lock:
-            found = self._spaces.get(name)
-            if found is None:
-                found = self._spaces[name] = self._make_space(backend)
-            return found
-
-    def _make_space(self, backend: Backend) -> Space:
-        for module in backend.requires:
-            if module not in sys.modules and not _importable(module):
-                msg = (
-                    f"backend {backend.name!r} needs {module!r}, which is not installed. "
-                    f"Install it with: {install_command(backend)}"
-                )
-                raise BackendUnavailableError(msg)
-        try:
-            if backend.probe is not None:
-                backend.probe()
-            module = importlib.import_module(backend.namespace)
-            kernels = dict(backend.kernels()) if backend.kernels is not None else {}
-            kernels.update({k.op: k.body for k in self._kernels.get(backend.name, ())})
-            space = Space(
-                backend.name,
-                module,
-                kernels=kernels,
-                device=backend.device or _compat_device,
-                copy=backend.copy or _copier(module),
-                writeable=backend.writeable,
-                guard=backend.guard() if backend.guard is not None else None,
-                is_scalar=backend.is_scalar,
-                backend=_Filled(backend, module),
-            )
-        except Exception as error:
-            msg = (
-                f"backend {backend.name!r} is installed but does not work on this machine: "
-                f"{type(error).__name__}: {error}. `python -m agnograd backends` lists those that do."
-            )
-            raise BackendUnavailableError(msg) from error
-        return space
+        found = self._spaces.get(name)
+        if found is None:
+            backend = self.find_backend(name)
+            with self._lock:
+                found = self._spaces.get(name)
+                if found is None:
+                    found = self._spaces[name] = make_space(backend, self._given_kernels(name))
+        return found
 
     def resolve(self, type_: type) -> Space | None:
-        """The namespace for a type of array; None if no backend claims it. Imports nothing but the backend found."""
-        for attempt in range(2):
-            for backend in self._backends.values():
-                if _claims(backend, type_):
-                    return self.space(backend.name)
-            if attempt == 0:
-                self.load()
-        return None
+        """The namespace for a type of array; None if no backend claims it. Imports nothing but the backend found.
+
+        Raises
+        ------
+        ConflictError
+            If two backends claim the type.
+        """
+        nearest = self._nearest(type_)
+        if not nearest or not is_own_type(nearest[0], type_):
+            # A plugin may know the type, or know it better: that of a subclass from another library.
+            self.load()
+            nearest = self._nearest(type_)
+        names = sorted({backend.name for backend in nearest})
+        if len(names) > 1:
+            known = f"{type_.__module__}.{type_.__qualname__}"
+            msg = f"arrays of type {known} are claimed by the backends {' and '.join(names)}. Uninstall one."
+            raise ConflictError(msg)
+        return self.space(names[0]) if names else None
+
+    def _nearest(self, type_: type) -> list[Backend]:
+        """The backends whose array type is the nearest among the bases of a type."""
+        found = [(d, b) for b in self._items(_BACKENDS) if (d := distance(b, type_)) is not None]
+        return [b for d, b in found if d == min(found, key=itemgetter(0))[0]]
 
     # -- operations and observers ------------------------------------------------------------------------------------
 
@@ -394,9 +472,6 @@ class Manager:
         ConflictError
             If two plugins provide it.
         """
-        if name not in OPS:
-            self.load()
-        self._check_conflict("agnograd_ops", "operation", name)
         try:
             return table.find(name)
         except UnknownOperationError as error:
@@ -406,103 +481,33 @@ class Manager:
             raise
 
     def find_observer(self, name: str) -> ObserverSpec:
-        """The observer of that name."""
+        """The observer of that name.
+
+        Raises
+        ------
+        UnknownPluginError
+            If there is none.
+        ConflictError
+            If two plugins provide it.
+        """
         self.load()
-        self._check_conflict("agnograd_observers", "observer", name)
-        if name not in self._observers:
-            msg = f"no observer named {name!r}. Known: {', '.join(sorted(self._observers)) or 'none'}."
-            raise UnknownOperationError(msg)
-        return self._observers[name]
+        self._check_conflict(_OBSERVERS, name)
+        known = {item.name: item for item in self._items(_OBSERVERS)}
+        if name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            msg = f"no observer named {name!r}{_similar(name, known)} Known: {names}.{self._failures()}"
+            raise UnknownPluginError(msg)
+        found: ObserverSpec = known[name]
+        return found
 
     def provider(self, op: str) -> str:
         """Who provides an operation."""
-        owners = self._owners.get(("agnograd_ops", op))
-        return owners[0].label if owners else "agnograd"
+        claims = self._claims.get((_OPS, op))
+        return claims[0][0].label if claims else "agnograd"
 
     def _failures(self) -> str:
         failed = [r.label for r in self.records if r.status == "failed"]
         return f" Plugins that failed to load and may provide it: {', '.join(failed)}." if failed else ""
-
-
-class _Filled:
-    """A backend's description with its defaults filled in from array-api-compat."""
-
-    def __init__(self, backend: Backend, module: Any) -> None:
-        self._backend = backend
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
-
-    def to_host(self, x: Any) -> Any:
-        return self._backend.to_host(x)
-
-    def from_host(self, x: Any, device: Any = None) -> Any:
-        if self._backend.from_host is not None:
-            return self._backend.from_host(x)
-        return self._module.asarray(x, device=device)
-
-    def to_device(self, x: Any, device: Any, stream: Any = None) -> Any:
-        if self._backend.to_device is not None:
-            return self._backend.to_device(x, device, stream)
-        from array_api_compat import to_device
-
-        return to_device(x, device, stream=stream)
-
-    def to_array(self, x: Any, dtype: Any, copy: bool | None) -> Any:
-        own = sys.modules["agnograd.backends.numpy"].to_array
-        return own(self._backend.to_host(x), dtype, copy)
-
-    def to_scalar(self, x: Any) -> Any:
-        host = self._backend.to_host(x)
-        return host.reshape(-1)[0].item()
-
-    def describe(self, x: Any) -> str:
-        if self._backend.describe is not None:
-            return self._backend.describe(x)
-        if self._backend.lazy:
-            return f"shape={tuple(x.shape)}, dtype={x.dtype}"
-        return numpy.describe(self._backend.to_host(x))
-
-
-def _compat_device(x: Any) -> Any:
-    from array_api_compat import device
-
-    return device(x)
-
-
-def _copier(module: Any) -> Callable[[Any], Any]:
-    def copy(x: Any) -> Any:
-        return module.asarray(x, copy=True)
-
-    return copy
-
-
-def _importable(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ImportError:
-        return False
-
-
-def install_command(backend: Backend) -> str:
-    """What a user types to install the library of a backend."""
-    wanted = f"agnograd[{backend.extra}]" if _is_own_extra(backend.extra) else backend.extra or backend.name
-    return f"pip install '{wanted}'"
-
-
-def _is_own_extra(extra: str) -> bool:
-    return extra in {"dask", "strict", "cuda12", "cuda13"}
-
-
-def _claims(backend: Backend, type_: type) -> bool:
-    for described in backend.array_types:
-        module, _, name = described.partition(":")
-        loaded = sys.modules.get(module)
-        claimed = getattr(loaded, name, None) if loaded is not None else None
-        if isinstance(claimed, type) and issubclass(type_, claimed):
-            return True
-    return False
 
 
 def _key(record: Record) -> str:
@@ -510,35 +515,81 @@ def _key(record: Record) -> str:
     return f"{record.name}@{record.distribution}"
 
 
-def _name_of(item: Any) -> str:
-    return f"{item.op}@{item.backend}" if isinstance(item, Kernel) else str(item.name)
-
-
 def _check_hooks(plugin: object) -> None:
-    """Refuse hooks that no specification knows: pluggy would ignore them."""
-    known = set(_RETURNS)
+    """Refuse hooks that no specification knows, which pluggy would ignore, and a plugin that has none."""
+    hooks = 0
     for name in dir(plugin):
-        member = getattr(type(plugin), name, None) if not hasattr(plugin, "__dict__") else vars(plugin).get(name)
+        # Not through the instance: that would run properties, and the lazy imports of a package.
+        member = vars(plugin).get(name) if hasattr(plugin, "__dict__") else None
         member = member if member is not None else getattr(type(plugin), name, None)
         options = getattr(member, "agnograd_impl", None)
-        if options is None or name in known or options.get("optionalhook") or options.get("specname") in known:
+        if not isinstance(options, dict):
             continue
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        msg = f"unknown hook {name!r}{hint} This agnograd knows {', '.join(sorted(known))}."
+        hooks += 1
+        meant = options.get("specname") or name
+        if meant not in _HOOKS and not options.get("optionalhook"):
+            msg = f"unknown hook {meant!r}{_similar(meant, _HOOKS)} This agnograd knows {', '.join(_HOOKS)}."
+            raise PluginError(msg)
+    if not hooks:
+        msg = f"it has no hooks. Mark functions named {', '.join(_HOOKS)} with @agnograd.hookimpl."
         raise PluginError(msg)
+
+
+def _similar(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(str(name), list(known), n=2)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+
+
+def _raising(error: Callable[[], Exception]) -> Callable[..., Any]:
+    def raising(*_: Any, **__: Any) -> Any:
+        raise error()
+
+    return raising
+
+
+def _report(problems: list[tuple[Record, BaseException]]) -> None:
+    """Tell of broken plugins as the user wants it: warn, raise, or say nothing."""
+    policy = os.environ.get("AGNOGRAD_PLUGIN_ERRORS", "warn")
+    if policy == "ignore" or not problems:
+        return
+    messages = []
+    for record, _ in problems:
+        origin = f" from {record.distribution} {record.version}" if record.distribution else ""
+        fate = "was skipped" if record.status == "failed" else "is used in part"
+        reason = record.error if record.error.endswith((".", "?")) else f"{record.error}."
+        messages.append(
+            f"agnograd plugin {record.name!r}{origin} {fate}: {reason} "
+            f"Update or uninstall it, or set AGNOGRAD_DISABLE_PLUGINS={record.name}."
+        )
+    if policy == "raise":
+        error = PluginError(messages[0])
+        for other in messages[1:]:
+            error.add_note(other)
+        raise error from problems[0][1]
+    for msg in messages:
+        warnings.warn(msg, PluginLoadWarning, stacklevel=3)
 
 
 def _disabled(record: Record) -> bool:
     allowed = _listed("AGNOGRAD_LOAD_PLUGINS")
-    if allowed and record.distribution not in allowed:
+    if allowed is not None and _normal(record.distribution) not in allowed:
         return True
-    denied = _listed("AGNOGRAD_DISABLE_PLUGINS")
-    return "*" in denied or record.name in denied or record.distribution in denied
+    denied = _listed("AGNOGRAD_DISABLE_PLUGINS") or set()
+    return not denied.isdisjoint({"*", _normal(record.name), _normal(record.distribution)})
 
 
-def _listed(variable: str) -> set[str]:
-    return {part.strip() for part in os.environ.get(variable, "").split(",") if part.strip()}
+def _listed(variable: str) -> set[str] | None:
+    value = os.environ.get(variable)
+    return None if value is None else {_normal(part) for part in value.split(",") if part.strip()}
+
+
+def _normal(name: str) -> str:
+    """A name as package indexes compare them: ``My_Plugin`` is ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 manager = Manager()
@@ -547,6 +598,7 @@ manager = Manager()
 def _install(chosen: Manager) -> None:
     spaces.resolve = chosen.resolve
     spaces.named = chosen.space
+    spaces.load = chosen.load
 
 
 _install(manager)
@@ -554,20 +606,32 @@ _install(manager)
 
 @contextmanager
 def isolated() -> Iterator[Manager]:
-    """A manager with the built-in plugins only, for tests; the process's own comes back afterwards."""
+    """A manager with the built-in plugins only, for tests; the process's own comes back afterwards.
+
+    Examples
+    --------
+    >>> from agnograd import plugins
+    >>> with plugins.isolated() as manager:
+    ...     sorted(manager.backends())
+    ['cupy', 'dask', 'numpy', 'strict']
+    """
     global manager  # noqa: PLW0603 - one manager a process is the point
-    outer, kept_spaces, kept_ops = manager, dict(spaces), dict(OPS)
+    tables: tuple[dict[Any, Any], ...] = (spaces, OPS, table.contested)
+    outer, kept = manager, [dict(content) for content in tables]
+    for operation in outer._items(_OPS):
+        OPS.pop(operation.name, None)
+    spaces.clear()
+    table.contested.clear()
+    table.forget_bodies()
     manager = Manager()
     manager._scanned = True
-    spaces.clear()
     _install(manager)
     try:
         yield manager
     finally:
         manager = outer
-        spaces.clear()
-        spaces.update(kept_spaces)
         _install(outer)
-        OPS.clear()
-        OPS.update(kept_ops)
+        for content, former in zip(tables, kept, strict=True):
+            content.clear()
+            content.update(former)
         table.forget_bodies()

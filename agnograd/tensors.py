@@ -57,15 +57,6 @@ class Tensor(Reverse):
             raise NotDifferentiableError(msg)
         self._array = data
 
-    def detach(self) -> Any:
-        """A tensor that shares the value and has no graph, at any level."""
-        return _alias(self)
-
-    def clone(self) -> Tensor:
-        """An independent copy; gradients flow through it."""
-        new: Tensor = OPS["clone"].call(self)
-        return new
-
     # -- graph -------------------------------------------------------------------------------------------------------
 
     @property
@@ -203,6 +194,10 @@ class Tensor(Reverse):
 
     # -- copies ------------------------------------------------------------------------------------------------------
 
+    def __copy__(self) -> Tensor:
+        value = settled(self)
+        return type(value)(value._array, value._node)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             msg = "only tensors created by the user (leaves) support deepcopy: use x.detach() or x.clone()"
@@ -298,7 +293,7 @@ def _operator(name: str) -> Callable[..., Any]:
 install_operators(_operator, write)
 
 
-# -- PyTorch's methods: the operations under the names that its users know -------------------------------------------
+# -- methods, for tensors and duals alike: the operations under the names that users of PyTorch know -------------------------------------------
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -341,9 +336,9 @@ _METHODS = (
     *("sinh", "sqrt", "square", "tan", "tanh", "trunc", "astype", "permute_dims", "squeeze", "clip"),
 )
 for _name in _METHODS:
-    setattr(Tensor, _name, _method(_name))
+    setattr(Array, _name, _method(_name))
 for _name in ("sum", "mean", "prod", "max", "min", "std", "var", "any", "all", "argmax", "argmin"):
-    setattr(Tensor, _name, _reduction(_name))
+    setattr(Array, _name, _reduction(_name))
 
 
 def _reshape(self: Any, *shape: Any) -> Any:
@@ -356,5 +351,23 @@ def _norm(self: Any) -> Any:
     return OPS["norm"].call(self)
 
 
-Tensor.reshape = Tensor.view = _reshape  # type: ignore[attr-defined]
-Tensor.norm = _norm  # type: ignore[attr-defined]
+def _detach(self: Array) -> Any:
+    """The values without graph or tangent at any level, as a tensor that shares them."""
+    return _alias(self)
+
+
+def _clone(self: Array) -> Any:
+    """An independent copy; gradients flow through it."""
+    return OPS["clone"].call(self)
+
+
+for _name, _function in {
+    "reshape": _reshape,
+    "view": _reshape,
+    "norm": _norm,
+    "detach": _detach,
+    "clone": _clone,
+    "real": property(lambda self: OPS["real"].call(self), doc="Real part."),
+    "imag": property(lambda self: OPS["imag"].call(self), doc="Imaginary part."),
+}.items():
+    setattr(Array, _name, _function)

@@ -7,7 +7,7 @@ module             what it does
 =================  =====================================================================================================
 `workloads`        what is measured, each with its gradient by hand
 `engines`          how each library records a workload and takes it back
-`worker`           a process of one engine, which times on request
+`worker`           starts a process of one engine, which times on request (`session`)
 `compare`          drives the workers: checks gradients, interleaves rounds, forms ratios
 `startup`          what an import costs
 `ledger`           what each feature of agnograd costs an operation

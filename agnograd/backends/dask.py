@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from agnograd.hookspecs import Backend, hookimpl
@@ -58,7 +60,48 @@ def kernels() -> dict[str, Callable[..., Any]]:
     def where(condition: Array, x1: Any, x2: Any) -> Array:
         return da.where(condition, x1, x2)
 
-    return {"searchsorted": searchsorted, "scatter_add": scatter_add, "where": where}
+    def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
+        with _complex_meta(x):
+            return da.take(x, indices, axis=0 if axis is None else axis)
+
+    def getitem(x: Array, key: Any) -> Array:
+        with _complex_meta(x):
+            return x[key]
+
+    def triangle(x: Array, keep: Callable[[Array, Array], Array]) -> Array:
+        # da.tril makes the indices of a complex matrix complex.
+        rows = da.arange(x.shape[-2], chunks=(x.chunks[-2],))
+        columns = da.arange(x.shape[-1], chunks=(x.chunks[-1],))
+        return da.where(keep(rows[:, None], columns[None, :]), x, x.dtype.type(0))
+
+    def tril(x: Array, *, k: int = 0) -> Array:
+        return triangle(x, lambda i, j: j - i <= k)
+
+    def triu(x: Array, *, k: int = 0) -> Array:
+        return triangle(x, lambda i, j: j - i >= k)
+
+    return {
+        "searchsorted": searchsorted,
+        "scatter_add": scatter_add,
+        "where": where,
+        "take": take,
+        "getitem": getitem,
+        "tril": tril,
+        "triu": triu,
+    }
+
+
+@contextlib.contextmanager
+def _complex_meta(x: Array) -> Iterator[None]:
+    """Indexing a complex array by an array casts an empty one to integers, of which NumPy warns."""
+    if x.dtype.kind != "c":
+        yield
+        return
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        yield
 
 
 def _scatter_block(x: Any, indices: Any, value: Any) -> Any:

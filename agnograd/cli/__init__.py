@@ -138,10 +138,12 @@ def _ops(options: argparse.Namespace) -> int:
 def _tour(options: argparse.Namespace) -> int:
     from agnograd import tour
 
-    status, report = tour.run(options.backend, steps=options.steps, console=show.console(quiet=options.json))
+    report = tour.run(options.backend, steps=options.steps, console=show.console(quiet=options.json))
     if options.json:
         _put(options, report, None)
-    return status
+    for problem in report["problems"]:
+        _complain(problem)
+    return int(bool(report["problems"]))
 
 
 _COMMANDS = {"info": _info, "backends": _backends, "plugins": _plugins, "ops": _ops, "tour": _tour}

@@ -125,7 +125,8 @@ def _op(op: Op) -> dict[str, Any]:
         "name": op.name,
         "signature": str(op.signature),
         "tier": op.tier,
-        "differentiable": list(op.differentiable),
+        # A composite has the derivatives of its parts.
+        "differentiable": list(op.arrays if op.tier == "composite" else op.differentiable),
         "provider": _plugins.manager.provider(op.name),
         "view": op.view is not None,
         "standard": _is_standard(op),

@@ -156,6 +156,16 @@ class Array:
         item: Callable[[], Any]
         tolist: Callable[[], Any]
         to_device: Callable[..., Any]
+        # Set by `agnograd.tensors`.
+        reshape: Callable[..., Any]
+        detach: Callable[[], Any]
+        clone: Callable[[], Any]
+        sum: Callable[..., Any]
+        mean: Callable[..., Any]
+        max: Callable[..., Any]
+        min: Callable[..., Any]
+        norm: Callable[[], Any]
+        astype: Callable[..., Any]
 
         def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
         def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any: ...

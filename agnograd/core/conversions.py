@@ -101,12 +101,12 @@ def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:
         frame = sys._getframe(2)
         site = (frame.f_code.co_filename, frame.f_lineno)
         if site not in _warned_sites:
-            _warned_sites.add(site)
             msg = (
                 f"an array that carries a gradient ({describe(value)}) becomes a Python {convert.__name__} here and "
                 f"leaves the graph. Use .item() if that is meant, or .detach() first."
             )
             warnings.warn(msg, GradientLostWarning, stacklevel=3)
+            _warned_sites.add(site)  # not where the warning is an error: that is raised every time
     return convert(item(value))
 
 

@@ -498,6 +498,9 @@ def _fitted(rules: tuple[Rule, Rule, tuple[str, ...]], spec: str) -> tuple[Rule,
 
 def fit(xp: Any, g: Array, spec: Spec) -> Array:
     """Bring a cotangent to the shape and dtype of its primal: sum broadcast axes, drop an imaginary part, cast."""
+    if type(g) is Partial:
+        # What indexing keeps is of its array's dtype, and the whole of its array's shape.
+        return g
     if g.shape != spec.shape:
         g = unbroadcast(xp, g, spec.shape)
     if g.dtype != spec.dtype:

@@ -33,6 +33,8 @@ def make_call(op: Op, operator: bool = False) -> Call:
         made = composite(op)
     elif op.variadic or not op.connected:
         made = unhurried(op, operator)
+    elif op.differentiable != op.arrays:
+        made = several(op, operator)
     elif len(op.arrays) == 1:
         made = unary(op) if not op.statics and op.view is None else parametrised(op)
     elif len(op.arrays) == 2 and op.tier == "elementwise" and not op.statics:

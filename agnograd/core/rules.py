@@ -67,6 +67,23 @@ def count(shape: Sequence[int], axis: Axis) -> int:
     return total
 
 
+def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The shape to which shapes broadcast; None stands for an unknown size."""
+    ndim = max((len(s) for s in shapes), default=0)
+    out: list[int | None] = [1] * ndim
+    for shape in shapes:
+        for i, n in enumerate(shape, ndim - len(shape)):
+            if out[i] == 1:
+                out[i] = n
+            elif n not in (1, out[i]):
+                if n is None or out[i] is None:
+                    out[i] = n if out[i] is None else out[i]
+                    continue
+                msg = f"shapes {', '.join(map(str, shapes))} do not broadcast: axis {i} has sizes {out[i]} and {n}"
+                raise ValueError(msg)
+    return tuple(out)
+
+
 # -- samples ---------------------------------------------------------------------------------------------------------
 
 

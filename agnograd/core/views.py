@@ -58,8 +58,7 @@ def refresh(view: Array) -> None:
     view.__class__ = _plain_class(view)
     live = settled(base)
     if op is None:
-        value = live._array if isinstance(live, Array) else live
-        view._array = value
+        view._array = innermost(live)
         return
     node = getattr(view, "_node", None)
     if node is not None and node.variant is LEAF:

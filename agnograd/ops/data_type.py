@@ -44,15 +44,17 @@ to_device = linear(
 )
 
 
-def _to_backend(xp: Any, x: Array, name: str) -> Array:
-    return spaces.named(name).backend.from_host(xp.backend.to_host(x))
+def _to_backend(xp: Any, x: Array, name: str, *, device: Any = None) -> Array:
+    target = spaces.named(name).backend
+    out = target.from_host(xp.backend.to_host(x))
+    return out if device is None else target.to_device(out, device)
 
 
 # The only operation whose output belongs to another backend than its argument.
 to_backend = linear(
-    "to_backend(x, /, name)",
+    "to_backend(x, /, name, *, device=None)",
     body=_to_backend,
-    x=lambda xp, g, x_spec: xp.to_backend(g, x_spec.backend),
+    x=lambda xp, g, x_spec: xp.to_backend(g, x_spec.backend, device=x_spec.device),
     samples=[Sample((Uniform(),), {"name": "numpy"})],
 )
 to_backend.changes_backend = True

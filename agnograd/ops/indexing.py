@@ -50,18 +50,36 @@ getitem = linear(
 )
 
 
+def _without_new_axes(xp: Any, x: Array, key: Any, value: Any) -> tuple[Any, Any]:
+    """A basic key that the standard allows in an assignment, too, and the value in the shape that it selects."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not is_basic(key) or all(k is not None for k in parts):
+        return key, value
+    rest = tuple(k for k in parts if k is not None)
+    rest = rest if Ellipsis in rest else (*rest, ...)
+    if hasattr(value, "shape"):
+        value = xp.reshape(xp.broadcast_to(value, x[key].shape), x[rest].shape)
+    return rest, value
+
+
+def _setitem(xp: Any, x: Array, value: Any, *, key: Any) -> Array:
+    key, value = _without_new_axes(xp, x, key, value)
+    return xp.set(xp.copy(x), key, value)
+
+
 def _setitem_back(xp: Any, g: Array, value_spec: Spec, key: Any, needs: tuple[int, ...]) -> list[Array]:
-    return [xp.setitem(g, 0, key=key) if i == 0 else fit(xp, g[key], value_spec) for i in needs]
+    return [xp.setitem(g, 0, key=key) if i == 0 else fit(xp, xp.getitem(g, key=key), value_spec) for i in needs]
 
 
 setitem = linear(
     "setitem(x, value, /, *, key)",
-    body=lambda xp, x, value, *, key: xp.set(xp.copy(x), key, value),
+    body=_setitem,
     jointly=_setitem_back,
     samples=[
         Sample((_MATRIX, Uniform(shape=(4,))), {"key": 1}),
         Sample((_MATRIX, Uniform(shape=())), {"key": (slice(0, 2), slice(1, None))}),
         Sample((_MATRIX, 1.5), {"key": (..., 0)}),
+        Sample((_MATRIX, Uniform(shape=(3,))), {"key": (None, slice(None), 2)}),
         Sample((_COMPLEX, Uniform(shape=(2, 4))), {"key": slice(0, 2)}),
     ],
 )
@@ -69,7 +87,7 @@ embed = linear(
     "embed(x, /, *, key, shape)",
     doc="zeros of a shape with x added at a key: the transpose of indexing",
     body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key),
-    x=lambda xp, g, key: g[key],
+    x=lambda xp, g, key: xp.getitem(g, key=key),
     samples=[
         Sample((Uniform(shape=(4,)),), {"key": 1, "shape": (3, 4)}),
         Sample((Uniform(shape=(2, 4)),), {"key": (slice(1, None),), "shape": (3, 4)}),
@@ -80,7 +98,10 @@ embed = linear(
 
 def _add_into(xp: Any, x: Array, value: Array, key: Any) -> Array:
     """`x` with `value` added at `key`; `x` belongs to the caller, who goes on with the result."""
+    if 0 in value.shape:
+        return x
     if is_basic(key):
+        key, value = _without_new_axes(xp, x, key, value)
         return xp.set(x, key, x[key] + value)
     parts = key if isinstance(key, tuple) else (key,)
     if len(parts) == 1 and xp.isdtype(parts[0].dtype, "bool"):
@@ -99,8 +120,6 @@ def _add_at_mask(xp: Any, x: Array, value: Array, mask: Array) -> Array:
     """The k-th true element takes the k-th value: no shape depends on data."""
     rest = tuple(x.shape[len(mask.shape) :])
     flat = xp.reshape(mask, (-1,))
-    if value.shape[0] == 0:
-        return x
     place = xp.where(flat, xp.cumulative_sum(xp.astype(flat, xp.int64)) - 1, 0)
     values = xp.take(value, place, axis=0)
     chosen = xp.reshape(flat, (-1, *(1 for _ in rest)))

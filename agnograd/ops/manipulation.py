@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agnograd.core.op import Sample, Spec, Uniform, fit, unbroadcast
+from agnograd.core.rules import broadcast_shapes
 from agnograd.core.tiers import composite, linear
 
 Array = Any
@@ -100,7 +101,7 @@ def _concat_back(
     lead = (slice(None),) * axis
     out = []
     for i in needs:
-        piece = g[(*lead, slice(starts[i], starts[i] + sizes[i]))]
+        piece = g[(*lead, slice(starts[i], starts[i] + sizes[i]), ...)]
         piece = piece if piece.shape == arrays_spec[i].shape else xp.reshape(piece, tuple(arrays_spec[i].shape))
         out.append(fit(xp, piece, arrays_spec[i]))
     return out
@@ -128,7 +129,7 @@ concat = linear(
 
 def _stack_back(xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int, needs: tuple[int, ...]) -> list[Array]:
     lead = (slice(None),) * (axis % len(g.shape))
-    return [fit(xp, g[(*lead, i)], arrays_spec[i]) for i in needs]
+    return [fit(xp, g[(*lead, i, ...)], arrays_spec[i]) for i in needs]
 
 
 stack = linear(
@@ -182,14 +183,14 @@ tile = composite(
 
 def _unstack(xp: Any, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     lead = (slice(None),) * (axis % len(x.shape))
-    return tuple(x[(*lead, i)] for i in range(x.shape[axis]))
+    return tuple(x[(*lead, i, ...)] for i in range(x.shape[axis]))
 
 
 unstack = composite("unstack(x, /, *, axis=0)", body=_unstack, samples=_on({}, {"axis": 1}, {"axis": -1}))
 
 
 def _broadcast_arrays(xp: Any, *arrays: Array) -> tuple[Array, ...]:
-    shape = xp.broadcast_shapes(*(tuple(x.shape) for x in arrays))
+    shape = broadcast_shapes(*(tuple(x.shape) for x in arrays))
     return tuple(x if tuple(x.shape) == shape else xp.broadcast_to(x, shape) for x in arrays)
 
 

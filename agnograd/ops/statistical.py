@@ -173,7 +173,7 @@ def _axis(shape: tuple[int, ...], axis: int | None) -> int:
 def _without_initial(xp: Any, g: Array, axis: int, include_initial: bool) -> Array:
     if not include_initial:
         return g
-    return g[(*(slice(None),) * axis, slice(1, None))]
+    return g[(*(slice(None),) * axis, slice(1, None), ...)]
 
 
 def _cumulative_sum_vjp(xp: Any, g: Array, x_spec: Any, axis: int | None, include_initial: bool) -> Array:

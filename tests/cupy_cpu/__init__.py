@@ -17,7 +17,6 @@ import importlib
 import importlib.util
 import os
 import re
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -93,8 +92,8 @@ def unsupported() -> str | None:
         return f"the CuPy emulator is written for CuPy >=14.2,<15, not {found[1]}"
     from . import kernels
 
-    if shutil.which(kernels.COMPILER) is None:
-        return f"the CuPy emulator needs {kernels.COMPILER}"
+    if kernels.compiler_version() < kernels.OLDEST_COMPILER:
+        return f"the CuPy emulator needs {kernels.COMPILER} {kernels.OLDEST_COMPILER} or later"
     if importlib.util.find_spec("scipy") is None:
         return "the CuPy emulator needs SciPy"
     return _misfit()

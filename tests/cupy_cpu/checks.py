@@ -203,10 +203,34 @@ def kernels(cp: ModuleType) -> None:
         unit = np.linspace(0.01, 0.99, 50)
         got = getattr(cupyx.scipy.special, name)(cp.asarray(unit))
         agree(got, getattr(scipy.special, name)(unit))
-    cp.random.seed(1)
-    assert abs(float(cp.random.normal(size=1000).mean())) < 0.2
     wrong = cp.ElementwiseKernel("T x", "T y", "y = no_such_function(x)", "wrong")
     raises(KernelCompilationError, lambda: wrong(x))
+
+
+def random_numbers(cp: ModuleType) -> None:
+    """Both kinds of generators draw numbers, and draw them again from the same seed."""
+
+    def draw() -> list[Any]:
+        cp.random.seed(1)
+        generator = cp.random.default_rng(1)
+        return [
+            cp.random.normal(size=501),
+            cp.random.uniform(size=501),
+            cp.random.lognormal(size=501),
+            cp.random.permutation(501),
+            generator.standard_normal(501),
+            generator.integers(0, 10, size=501),
+        ]
+
+    for first, second in zip(draw(), draw(), strict=True):
+        agree(first, second.get())
+        assert np.isfinite(first.get()).all()
+    normal, uniform, _, permutation, _, integers = draw()
+    assert abs(float(normal.mean())) < 0.2
+    assert 0.8 < float(normal.std()) < 1.2
+    assert 0 < float(uniform.min()) < float(uniform.max()) <= 1
+    agree(cp.sort(permutation), np.arange(501))
+    assert set(integers.tolist()) == set(range(10))
 
 
 # ---- the device ----------------------------------------------------------------------------------
@@ -325,6 +349,7 @@ GROUPS = {
         singular_matrices,
         transforms_and_order,
         kernels,
+        random_numbers,
         devices,
         counting,
     )

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -22,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 COMPILER = "g++"
-_FLAGS = ("-O1", "-std=c++17", "-fPIC", "-w", "-fpermissive")
+OLDEST_COMPILER = 12  # the first with _Float16
+_FLAGS = ("-O1", "-std=c++17", "-fPIC", "-U_FORTIFY_SOURCE", "-w", "-fpermissive")
 _INCLUDE = Path(__file__).parent / "include"
 _CUPY_HEADERS = (
     "cupy/complex.cuh",
@@ -203,6 +205,15 @@ def _write(path: Path, text: str) -> None:
 
 def _partial(path: Path) -> Path:
     return path.with_name(f"{os.getpid()}.partial.{path.name}")
+
+
+def compiler_version() -> int:
+    """Return the major version of g++, or 0 if there is none."""
+    if shutil.which(COMPILER) is None:
+        return 0
+    command = [COMPILER, "-dumpversion"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout.partition(".")[0])
 
 
 @functools.cache

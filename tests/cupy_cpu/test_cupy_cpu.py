@@ -37,13 +37,14 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for a process; fail or skip as it says. Return what it printed."""
-    output, _ = process.communicate(timeout=SECONDS)
-    if process.returncode == UNSUPPORTED:
-        pytest.skip(output.strip())
-    assert process.returncode == 0, output
-    return output
+def finish(*processes: subprocess.Popen[str]) -> str:
+    """Wait for processes; fail or skip as they say. Return what they printed."""
+    outputs = [process.communicate(timeout=SECONDS)[0] for process in processes]
+    for process, output in zip(processes, outputs, strict=True):
+        if process.returncode == UNSUPPORTED:
+            pytest.skip(output.strip())
+        assert process.returncode == 0, output
+    return "".join(outputs)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -56,9 +57,7 @@ def test_leaving_without_exit():
 
 
 def test_two_processes_fill_one_cache(tmp_path):
-    both = [start("-c", LEAVE_AS_USUAL, CUPY_CPU_CACHE=str(tmp_path)) for _ in range(2)]
-    for process in both:
-        finish(process)
+    finish(*(start("-c", LEAVE_AS_USUAL, CUPY_CPU_CACHE=str(tmp_path)) for _ in range(2)))
     assert list(tmp_path.rglob("*.so"))
     assert not list(tmp_path.rglob("*partial*"))
 

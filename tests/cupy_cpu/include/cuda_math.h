@@ -52,7 +52,7 @@ inline double erfinv(double y) {
 inline double normcdfinv(double p) { return -M_SQRT2 * erfcinv(2 * p); }
 
 // In single precision CUDA has each under two names: overloaded, and with an f.
-#define SINGLE(NAME)                                       \
+#define SINGLE(NAME)                                            \
   inline float NAME(float x) { return (float)NAME((double)x); } \
   inline float NAME##f(float x) { return NAME(x); }
 SINGLE(sinpi)

@@ -60,15 +60,21 @@ const size_t kStackBytes = 1 << 16;
 struct Barrier {
   unsigned members, waiting, generation;
 
-  void start(unsigned count) { members = count, waiting = 0, generation = 0; }
-  void release() { waiting = 0, generation++; }
+  void start(unsigned count) {
+    members = count;
+    waiting = generation = 0;
+  }
+  void release() {
+    waiting = 0;
+    generation++;
+  }
   inline void wait();
   void leave() {
     if (--members > 0 && waiting == members) release();
   }
 };
 
-// One thread of a block: a stack of its own, on which it runs block after block, kernel after kernel.
+// One thread of a block. Its stack is its own, and serves block after block, kernel after kernel.
 struct Fiber {
   ucontext_t entry;
   jmp_buf state;
@@ -93,6 +99,7 @@ inline Block block;
 inline Barrier& warp() { return block.warps[block.current / 32]; }
 
 // ucontext only makes the stack: its switches cost two system calls, _setjmp and _longjmp none.
+// (-U_FORTIFY_SOURCE, for glibc would take a jump to another stack for an attack.)
 inline void pause() {
   if (_setjmp(block.fibers[block.current]->state) == 0) _longjmp(block.scheduler, 1);
 }
@@ -184,7 +191,8 @@ inline void run_grid(Mode mode, const unsigned* grid, const unsigned* threads) {
   for (blockIdx.z = 0; blockIdx.z < gridDim.z; blockIdx.z++)
     for (blockIdx.y = 0; blockIdx.y < gridDim.y; blockIdx.y++)
       for (blockIdx.x = 0; blockIdx.x < gridDim.x; blockIdx.x++)
-        mode == kOnFibers ? run_block_on_fibers() : run_block_in_turn();
+        if (mode == kOnFibers) run_block_on_fibers();
+        else run_block_in_turn();
 }
 
 // ---- launching ----------------------------------------------------------------------------------
@@ -258,32 +266,32 @@ inline int __any_sync(unsigned mask, int predicate) {
 }
 
 // ---- atomics: threads switch only at barriers, so plain code is atomic --------------------------
-#define ATOMIC_IF(NAME, T, CONDITION)    \
-  inline T NAME(T* address, T value) {   \
-    T old = *address;                    \
-    if (CONDITION) *address = value;     \
-    return old;                          \
+#define ATOMIC_IF(NAME, T, CONDITION)  \
+  inline T NAME(T* address, T value) { \
+    T old = *address;                  \
+    if (CONDITION) *address = value;   \
+    return old;                        \
   }
-#define ATOMIC(NAME, T, NEW)             \
-  inline T NAME(T* address, T value) {   \
-    T old = *address;                    \
-    *address = NEW;                      \
-    return old;                          \
+#define ATOMIC(NAME, T, NEW)           \
+  inline T NAME(T* address, T value) { \
+    T old = *address;                  \
+    *address = NEW;                    \
+    return old;                        \
   }
-#define ATOMICS_ORDER_AND_BITS(T)        \
-  ATOMIC_IF(atomicMax, T, value > old)   \
-  ATOMIC_IF(atomicMin, T, value < old)   \
-  ATOMIC(atomicAnd, T, old & value)      \
-  ATOMIC(atomicOr, T, old | value)       \
+#define ATOMICS_ORDER_AND_BITS(T)      \
+  ATOMIC_IF(atomicMax, T, value > old) \
+  ATOMIC_IF(atomicMin, T, value < old) \
+  ATOMIC(atomicAnd, T, old & value)    \
+  ATOMIC(atomicOr, T, old | value)     \
   ATOMIC(atomicXor, T, old ^ value)
-#define ATOMICS_ADD_AND_SWAP(T)                  \
-  ATOMIC(atomicAdd, T, old + value)              \
-  ATOMIC(atomicSub, T, old - value)              \
-  ATOMIC(atomicExch, T, value)                   \
+#define ATOMICS_ADD_AND_SWAP(T)                        \
+  ATOMIC(atomicAdd, T, old + value)                    \
+  ATOMIC(atomicSub, T, old - value)                    \
+  ATOMIC(atomicExch, T, value)                         \
   inline T atomicCAS(T* address, T compare, T value) { \
-    T old = *address;                            \
-    if (old == compare) *address = value;        \
-    return old;                                  \
+    T old = *address;                                  \
+    if (old == compare) *address = value;              \
+    return old;                                        \
   }
 ATOMICS_ORDER_AND_BITS(int)
 ATOMICS_ORDER_AND_BITS(unsigned int)

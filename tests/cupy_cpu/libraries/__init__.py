@@ -25,6 +25,10 @@ def install_into_cupy(cupy: ModuleType) -> None:
 
     _put(cupy.cuda, cufft.module(cupy))
     _put(cupyx, cusolver.cupyx_module(cupy))
+    # `cupy.random` looks the class up in the module, and keeps what it once found.
+    generator = curand.generator_class(cupy)
+    importlib.import_module("cupy.random._generator_api").Generator = generator
+    cupy.random.Generator = generator
     for name, function in thrust.functions().items():
         setattr(cupy.cuda.thrust, name, function)
 

@@ -1,14 +1,16 @@
-"""cuRAND: the generators behind ``cupy.random``'s functions, with NumPy's numbers."""
+"""cuRAND: what is behind ``cupy.random``'s functions and generators, with NumPy's numbers."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .memory import vector
+from ..counts import record_library_call
+from .memory import host_view, on_device, vector
 from .stand_in import StandIn, answer
 
 CONSTANTS = {
@@ -69,6 +71,46 @@ def normal(dtype: type) -> Callable[..., None]:
     return fill
 
 
+def log_normal(dtype: type) -> Callable[..., None]:
+    """Fill with the exponential of a normal distribution."""
+    fill_normal = normal(dtype)
+
+    def fill(handle: int, address: int, count: int, mean: float, deviation: float) -> None:
+        fill_normal(handle, address, count, mean, deviation)
+        numbers = vector(address, count, np.dtype(dtype))
+        np.exp(numbers, out=numbers)
+
+    return fill
+
+
+def generator_class(cupy: ModuleType) -> type:
+    """Return what replaces ``cupy.random.Generator``, whose kernels are compiled for a GPU only."""
+
+    class Generator:
+        """Draws as NumPy's generator of the same seed does, into device memory."""
+
+        def __init__(self, bit_generator: Any) -> None:
+            self.bit_generator = bit_generator
+            self._numpy = np.random.default_rng(bit_generator._seed_seq)
+
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            method = getattr(self._numpy, name)
+
+            def draw(*arguments: Any, **keywords: Any) -> Any:
+                record_library_call(f"curand.{name}")
+                numbers = method(
+                    *map(_host, arguments), **{key: _host(value) for key, value in keywords.items()}
+                )
+                return on_device(cupy, np.asarray(numbers))
+
+            return draw
+
+    def _host(value: Any) -> Any:
+        return host_view(value) if isinstance(value, cupy.ndarray) else value
+
+    return Generator
+
+
 def module() -> StandIn:
     """Return the stand-in for ``cupy_backends.cuda.libs.curand``."""
     functions: dict[str, Callable[..., Any]] = {
@@ -77,6 +119,8 @@ def module() -> StandIn:
         "generateUniformDouble": uniform(np.float64),
         "generateNormal": normal(np.float32),
         "generateNormalDouble": normal(np.float64),
+        "generateLogNormal": log_normal(np.float32),
+        "generateLogNormalDouble": log_normal(np.float64),
     }
     housekeeping = {
         "createGenerator": create_generator,

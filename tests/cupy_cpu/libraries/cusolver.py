@@ -15,7 +15,17 @@ import numpy as np
 
 from ..counts import record_library_call
 from .cublas import LOWER, factorise, lapack_routine, substitute
-from .memory import CUDA_DTYPES, DTYPES, INTEGER, addresses, host_view, matrix, report, vector
+from .memory import (
+    CUDA_DTYPES,
+    DTYPES,
+    INTEGER,
+    addresses,
+    host_view,
+    matrix,
+    on_device,
+    report,
+    vector,
+)
 from .stand_in import StandIn, answer
 
 CONSTANTS = {"CUSOLVER_EIG_MODE_NOVECTOR": 0, "CUSOLVER_EIG_MODE_VECTOR": 1}
@@ -197,17 +207,14 @@ def module() -> StandIn:
 def cupyx_module(cupy: ModuleType) -> StandIn:
     """Return the stand-in for ``cupyx.cusolver``: decompositions of batches."""
 
-    def on_device(array: np.ndarray) -> Any:
-        result = cupy.empty(array.shape, array.dtype)
-        host_view(result)[...] = array
-        return result
+    put = partial(on_device, cupy)
 
     def batched_svd(a: Any, full_matrices: bool, vectors: bool) -> Any:
         left, values, right, _ = _svd(host_view(a), full_matrices)
         if not vectors:
-            return on_device(values)
+            return put(values)
         # CuPy expects V where NumPy gives its conjugate transpose.
-        return on_device(left), on_device(values), on_device(np.conj(np.swapaxes(right, -1, -2)))
+        return put(left), put(values), put(np.conj(np.swapaxes(right, -1, -2)))
 
     def gesvdj_batched(a: Any, full_matrices: bool, compute_uv: bool, overwrite_a: bool) -> Any:
         record_library_call("cusolver.gesvdjBatched")
@@ -222,15 +229,15 @@ def cupyx_module(cupy: ModuleType) -> StandIn:
     def syevj(a: Any, UPLO: str = "L", with_eigen_vector: bool = True) -> Any:
         record_library_call("cusolver.syevjBatched")
         values, basis, _ = _eigh(host_view(a), UPLO)
-        return (on_device(values), on_device(basis)) if with_eigen_vector else on_device(values)
+        return (put(values), put(basis)) if with_eigen_vector else put(values)
 
     def geqrf_orgqr_batched(a: Any, mode: str) -> Any:
         record_library_call("cusolver.geqrf", times=len(a))
         if mode == "r":
-            return on_device(np.linalg.qr(host_view(a), mode=mode))
+            return put(np.linalg.qr(host_view(a), mode=mode))
         record_library_call("cusolver.orgqr", times=len(a))
         q, r = np.linalg.qr(host_view(a), mode=mode)
-        return on_device(q), on_device(r)
+        return put(q), put(r)
 
     functions = {
         "check_availability": answer(True),

@@ -1,0 +1,159 @@
+"""From the description of a backend to the namespace of its raw arrays, and from a type to who may know it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agnograd.backends import numpy, text
+from agnograd.core.table import Space
+from agnograd.errors import BackendUnavailableError
+from agnograd.hookspecs import Backend
+
+Array = Any
+
+
+def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Space:
+    """The namespace of a backend's raw arrays; its library is imported here.
+
+    Parameters
+    ----------
+    backend : Backend
+    given : mapping
+        Operation name to a kernel that is used instead of the backend's own.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If the library is not installed, or does not work on this machine.
+    """
+    for required in backend.requires:
+        if required not in sys.modules and not _importable(required):
+            msg = (
+                f"backend {backend.name!r} needs {required!r}, which is not installed. "
+                f"Install it with: {install_command(backend)}"
+            )
+            raise BackendUnavailableError(msg)
+    try:
+        if backend.probe is not None:
+            backend.probe()
+        module = importlib.import_module(backend.namespace)
+        filled = Filled(backend, module)
+        return Space(
+            backend.name,
+            module,
+            kernels={**filled.own_kernels, **given},
+            device=backend.device or _compat_device,
+            copy=backend.copy or _copier(module),
+            writeable=backend.writeable,
+            guard=backend.guard() if backend.guard is not None else None,
+            is_scalar=backend.is_scalar,
+            backend=filled,
+        )
+    except Exception as error:
+        msg = (
+            f"backend {backend.name!r} is installed but does not work on this machine: "
+            f"{type(error).__name__}: {error}. `python -m agnograd backends` lists those that do."
+        )
+        raise BackendUnavailableError(msg) from error
+
+
+class Filled:
+    """A backend's description with its defaults filled in from array-api-compat.
+
+    Attributes
+    ----------
+    own_kernels : dict
+        The kernels that the backend brings along, without those of plugins.
+    """
+
+    def __init__(self, backend: Backend, module: Any) -> None:
+        self._backend = backend
+        self._module = module
+        self.own_kernels = dict(backend.kernels()) if backend.kernels is not None else {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def to_host(self, x: Array) -> Any:
+        """The values as a NumPy array."""
+        return self._backend.to_host(x)
+
+    def from_host(self, x: Any, device: Any = None) -> Array:
+        """An array of the backend with the values of a NumPy array."""
+        if self._backend.from_host is not None:
+            return self._backend.from_host(x)
+        return self._module.asarray(x, device=device)
+
+    def to_device(self, x: Array, device: Any, stream: Any = None) -> Array:
+        """The array on another device."""
+        if self._backend.to_device is not None:
+            return self._backend.to_device(x, device, stream)
+        from array_api_compat import to_device
+
+        return to_device(x, device, stream=stream)
+
+    def to_array(self, x: Array, dtype: Any, copy: bool | None) -> Any:
+        """What ``numpy.asarray`` of a tensor gives."""
+        return numpy.to_array(self._backend.to_host(x), dtype, copy)
+
+    def to_scalar(self, x: Array) -> Any:
+        """The only value as a Python scalar."""
+        return self._backend.to_host(x).reshape(-1)[0].item()
+
+    def describe(self, x: Array) -> str:
+        """The part of a tensor's text that stands for the values."""
+        if self._backend.describe is not None:
+            return self._backend.describe(x)
+        if self._backend.lazy:
+            return f"shape={tuple(x.shape)}, dtype={x.dtype}"
+        return text.describe(self._backend.to_host(x))
+
+
+def _compat_device(x: Array) -> Any:
+    from array_api_compat import device
+
+    return device(x)
+
+
+def _copier(module: Any) -> Callable[[Array], Array]:
+    def copy(x: Array) -> Array:
+        return module.asarray(x, copy=True)
+
+    return copy
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+def install_command(backend: Backend) -> str:
+    """What a user types to install the library of a backend."""
+    own = backend.extra in {"dask", "strict", "cuda12", "cuda13"}
+    return f"pip install '{f'agnograd[{backend.extra}]' if own else backend.extra or backend.name}'"
+
+
+def distance(backend: Backend, type_: type) -> int | None:
+    """How far up among the bases of a type the backend's array type is; None if it is not there.
+
+    Whose array something is is found by importing nothing: a type exists only where its module is loaded.
+    """
+    bases = type_.__mro__
+    found = []
+    for described in backend.array_types:
+        module, _, name = described.partition(":")
+        claimed = getattr(sys.modules.get(module), name, None)
+        if isinstance(claimed, type) and issubclass(type_, claimed):
+            found.append(bases.index(claimed) if claimed in bases else len(bases))
+    return min(found, default=None)
+
+
+def is_own_type(backend: Backend, type_: type) -> bool:
+    """Whether a type belongs to the library of a backend, and not to one that derives its arrays from it."""
+    return any(type_.__module__.split(".")[0] == t.split(":")[0].split(".")[0] for t in backend.array_types)
