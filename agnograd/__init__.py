@@ -17,6 +17,7 @@ Examples
 
 from __future__ import annotations
 
+from importlib.util import find_spec as _find_spec
 from typing import Any
 
 from agnograd import autograd, errors, hookspecs, interop, plugins
@@ -41,6 +42,9 @@ from agnograd.grad_mode import enable_grad, is_grad_enabled, no_grad
 from agnograd.hookspecs import Backend, Kernel, ObserverSpec, hookimpl
 from agnograd.namespaces import DTYPES as _DTYPES
 from agnograd.namespaces import (
+    Extension as _Extension,
+)
+from agnograd.namespaces import (
     Namespace,
     default_backend,
     namespace,
@@ -50,6 +54,9 @@ from agnograd.namespaces import (
 )
 from agnograd.namespaces import (
     default_float as _default_float,
+)
+from agnograd.namespaces import (
+    member as _member,
 )
 from agnograd.tensors import Tensor
 from agnograd.transforms import grad, hvp, jvp, stop_gradient, value_and_grad, vjp
@@ -112,13 +119,16 @@ def __getattr__(name: str) -> Any:
         return space.module.__array_namespace_info__().default_dtypes(device=None)[_DEFAULT_TYPES[name]]
     if name in _DTYPES:
         return getattr(_spaces.named(default_backend()).module, name)
-    if name in ("linalg", "fft"):
-        return getattr(namespace(), name)
     if name in ("newaxis", "pi", "e", "inf", "nan"):
         return getattr(Namespace, name)
-    msg = f"module 'agnograd' has no attribute {name!r}"
-    raise AttributeError(msg)
+    if name in ("linalg", "fft"):
+        return _Extension("agnograd", name)
+    if _find_spec(f"agnograd.{name}") is not None:
+        # `from agnograd import cli` asks here first: no reason to load plugins.
+        msg = f"module 'agnograd' has no attribute {name!r}; it is a module of its own, to be imported"
+        raise AttributeError(msg)
+    return _member("agnograd", name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", *(n for n in _OPS if "." not in n), *_DTYPES})
+    return sorted({*__all__, "__version__", *(n.partition(".")[0] for n in _OPS), *_DTYPES})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from agnograd.core.gradient import accumulate, describe, gradients
-from agnograd.core.reverse import Node, Reverse, wrap
+from agnograd.core.array import Array
+from agnograd.core.gradient import accumulate, gradients
+from agnograd.core.reverse import Node, Reverse, describe, wrap
+from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.errors import NoGraphError, UnusedInputError
 from agnograd.grad_mode import enable_grad, is_grad_enabled, no_grad
@@ -81,13 +83,15 @@ def grad(
     (tensor(12.),)
     """
     roots, seeds = _outputs(outputs, grad_outputs)
-    wanted = [settled(x) for x in ([inputs] if isinstance(inputs, Tensor) else list(inputs))]
-    if not wanted:
-        msg = "`inputs` argument to `grad()` cannot be empty."
-        raise ValueError(msg)
+    wanted = [settled(x) for x in _listed(inputs, "inputs")]
     for i, x in enumerate(wanted):
         if not isinstance(x, Reverse) or x._node is None:
-            msg = f"one of the differentiated tensors does not require grad: input {i} ({describe(x)})"
+            known = isinstance(x, Array) or spaces.known(type(x)) is not None
+            msg = (
+                f"one of the differentiated tensors does not require grad: input {i} "
+                f"({describe(x) if known else f'an object of type {type(x).__name__}'}). Create it with "
+                f"requires_grad=True before the outputs are computed."
+            )
             raise NoGraphError(msg)
     results = gradients(
         roots,
@@ -110,11 +114,22 @@ def grad(
 
 
 def _outputs(tensors: Any, seeds: Any) -> tuple[list[Any], list[Any]]:
-    roots = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    roots = _listed(tensors, "tensors")
     if seeds is None:
         return roots, [None] * len(roots)
     given = list(seeds) if isinstance(seeds, (tuple, list)) else [seeds]
     if len(given) != len(roots):
-        msg = f"got {len(roots)} tensors and {len(given)} gradients"
+        msg = f"got {len(roots)} tensors and {len(given)} gradients: there must be one, or None, for each"
         raise ValueError(msg)
     return roots, given
+
+
+def _listed(tensors: Any, name: str) -> list[Any]:
+    """Tensors given as one or as several."""
+    if hasattr(tensors, "dtype") or not isinstance(tensors, Iterable):
+        return [tensors]
+    found = list(tensors)
+    if not found:
+        msg = f"`{name}` cannot be empty"
+        raise ValueError(msg)
+    return found

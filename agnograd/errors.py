@@ -11,7 +11,7 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     ├── CotangentError(ValueError, RuntimeError)    shape, dtype, backend or device of a given cotangent
     ├── NotDifferentiableError(TypeError, RuntimeError)     a dtype that cannot carry a gradient
     ├── InplaceError(RuntimeError)              a write that would make a gradient wrong
-    ├── GradientLostError(TypeError)            data would leave the graph silently
+    ├── GradientLostError(TypeError, BufferError)   data would leave the graph silently
     ├── MixedBackendsError(TypeError)           arrays of two libraries in one operation
     ├── MixedDevicesError(ValueError)           arrays of two devices in one operation
     ├── ForeignArrayError(TypeError)            an array of a library that no backend describes
@@ -69,7 +69,7 @@ class InplaceError(AgnogradError, RuntimeError):
     """A write in place would make a gradient wrong."""
 
 
-class GradientLostError(AgnogradError, TypeError):
+class GradientLostError(AgnogradError, TypeError, BufferError):
     """Data would leave the graph silently."""
 
 

@@ -131,12 +131,13 @@ class Backend:
         PluginError
             If `array_types` or `requires` are one string, or a type is not written ``"module:Class"``.
         """
-        types = self.array_types
+        types: Any = self.array_types
+        requires: Any = self.requires
         if isinstance(types, str) or not all(isinstance(t, str) and t.count(":") == 1 for t in types):
             msg = f"array_types of backend {self.name!r} must be a tuple of 'module:Class' strings, got {types!r}"
             raise PluginError(msg)
-        if isinstance(self.requires, str):
-            msg = f"requires of backend {self.name!r} must be a tuple of modules, got the string {self.requires!r}"
+        if isinstance(requires, str):
+            msg = f"requires of backend {self.name!r} must be a tuple of modules, got the string {requires!r}"
             raise PluginError(msg)
 
 

@@ -17,10 +17,9 @@ from typing import Any
 from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost
 from agnograd.core.conversions import carries_gradient
-from agnograd.core.gradient import describe
 from agnograd.core.op import Spec
+from agnograd.core.reverse import describe, raw_space
 from agnograd.core.rules import broadcast_shapes
-from agnograd.core.reverse import raw_space
 from agnograd.core.table import OPS, Space, is_prefix, lookup, spaces
 from agnograd.core.views import settled
 from agnograd.errors import ForeignArrayError, GradientLostError, MixedBackendsError
@@ -63,8 +62,8 @@ class Namespace:
         # Rules ask for these, on wrappers as on raw arrays.
         self.reals = space.reals
         self.floats = space.floats
-        self.linalg = _Extension(self.__name__, "linalg")
-        self.fft = _Extension(self.__name__, "fft")
+        self.linalg = Extension(self.__name__, "linalg")
+        self.fft = Extension(self.__name__, "fft")
         # Attributes that the table was asked for once: it takes them out again where a plugin is unloaded.
         self.kept: set[str] = set()
 
@@ -182,7 +181,7 @@ class Namespace:
         return OPS["embed"].call(g, key=key, shape=tuple(spec.shape))
 
 
-class _Extension:
+class Extension:
     """The operations whose names share a prefix: ``linalg``, ``fft``, or a plugin's package."""
 
     def __init__(self, owner: str, prefix: str) -> None:
@@ -194,7 +193,7 @@ class _Extension:
         return f"<array namespace {self.__name__!r}>"
 
     def __reduce__(self) -> Any:
-        return _Extension, (self._owner, self._prefix)
+        return Extension, (self._owner, self._prefix)
 
     def __getattr__(self, name: str) -> Any:
         if self._prefix == "linalg" and name in _ALSO_IN_LINALG:
@@ -222,14 +221,15 @@ def member(owner: str, name: str) -> Any:
     """
     if not name.rpartition(".")[2].startswith("_"):
         if name not in OPS and is_prefix(name):
-            return _Extension(owner, name)
+            return Extension(owner, name)
         op = lookup(name)
         if op is not None:
             return op.call
         if is_prefix(name):  # plugins have been loaded meanwhile
-            return _Extension(owner, name)
+            return Extension(owner, name)
     prefix, _, own = name.rpartition(".")
-    msg = f"namespace {f'{owner}.{prefix}'.rstrip('.')!r} has no attribute {own!r}"
+    kind = "module" if owner == "agnograd" and not prefix else "namespace"
+    msg = f"{kind} {f'{owner}.{prefix}'.rstrip('.')!r} has no attribute {own!r}"
     raise AttributeError(msg, name=own)
 
 
@@ -276,7 +276,7 @@ def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None
 
 def _mixed(space: Space, other: Space, x: Any) -> MixedBackendsError:
     return MixedBackendsError(
-        f"asarray of backend {space.name!r} got an array of {other.name!r} (shape {tuple(x.shape)}, {x.dtype}). "
+        f"asarray of backend {space.name!r} got an array of {other.name!r} ({describe(x)}). "
         f"Nothing moves between libraries silently: use agnograd.to_backend(x, {space.name!r})."
     )
 
@@ -345,7 +345,9 @@ def _around(space: Space) -> Namespace:
     """The one namespace of a backend."""
     if space.wrapped is None:
         with _making:
-            space.wrapped = space.wrapped or Namespace(space)
+            # Another thread may have been quicker.
+            if not vars(space)["wrapped"]:
+                space.wrapped = Namespace(space)
     found: Namespace = space.wrapped
     return found
 

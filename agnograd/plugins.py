@@ -135,9 +135,9 @@ class Manager:
         """
         if self._scanned:
             return
-        problems = []
+        problems: list[tuple[Record, BaseException]] = []
         with self._lock:
-            if self._scanned:
+            if vars(self)["_scanned"]:  # by another thread meanwhile
                 return
             self._scanned = True
             points = importlib.metadata.entry_points(group=GROUP)

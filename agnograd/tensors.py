@@ -8,10 +8,10 @@ from typing import Any
 
 from agnograd.core.array import Array, innermost, install_operators, new_class
 from agnograd.core.forward import Dual
-from agnograd.core.gradient import accumulate, describe, gradients
+from agnograd.core.gradient import accumulate, gradients
 from agnograd.core.inplace import write
 from agnograd.core.recorders import make_call
-from agnograd.core.reverse import LEAF, Node, Reverse, classes, exposed, new_leaf, raw_space
+from agnograd.core.reverse import LEAF, Node, Reverse, classes, describe, exposed, new_leaf, raw_space, short
 from agnograd.core.table import OPS, bind_with
 from agnograd.core.views import attach, refresh, settled
 from agnograd.errors import CotangentError, NotDifferentiableError
@@ -52,8 +52,9 @@ class Tensor(Reverse):
         value = settled(value)
         data = value._array if isinstance(value, Reverse) else value
         settled(self)
-        if self._node is not None and data.dtype not in raw_space(data).floats:
-            msg = f"data set to a tensor that requires gradients must be floating point or complex, got {data.dtype}"
+        floats = raw_space(data).floats
+        if self._node is not None and data.dtype not in floats:
+            msg = f"data set to a tensor that requires gradients must be floating point or complex, got {describe(data)}"
             raise NotDifferentiableError(msg)
         self._array = data
 
@@ -76,7 +77,8 @@ class Tensor(Reverse):
             if self.dtype not in space.floats:
                 msg = (
                     f"only tensors of floating point and complex dtype can require gradients, this one has dtype "
-                    f"{self.dtype} (shape {self.shape}, {space.name}). Convert it first: x.astype(ag.float64)."
+                    f"{short(self.dtype)} ({describe(self)}). Create it with a floating dtype, or convert it first: "
+                    f"x.astype(x.__array_namespace__().float64)."
                 )
                 raise NotDifferentiableError(msg)
             self._node = new_leaf(self)

@@ -7,7 +7,7 @@ arrays give plain arrays; the result is a tensor if an input was one, or if the 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import optree
@@ -15,9 +15,8 @@ import optree
 from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost
 from agnograd.core.forward import Dual, primal_and_tangent
-from agnograd.core.gradient import describe
 from agnograd.core.level import Level, new_level
-from agnograd.core.reverse import Node, Reverse, backward, new_leaf, raw_space, wrap
+from agnograd.core.reverse import Node, Reverse, backward, describe, new_leaf, raw_space, wrap
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, NonScalarError, NotDifferentiableError
@@ -82,14 +81,14 @@ def value_and_grad(
     >>> ag.value_and_grad(lambda x: x * x)(ag.tensor(3.0))
     (tensor(9.), tensor(6.))
     """
-    _refuse_tensor(f)
+    _check_callable(f, _name)
 
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> Any:
         numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         chosen = [_argument(args, n) for n in numbers]
         with new_level(_name) as level:
-            inputs = _Inputs(chosen, level)
+            inputs = _Inputs(chosen, level, [n % len(args) for n in numbers])
             replaced = list(args)
             for n, tree in zip(numbers, inputs.lifted, strict=True):
                 replaced[n] = tree
@@ -133,8 +132,9 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     >>> pullback(ag.tensor([1.0, 10.0]))
     (tensor([ 2., 40.]),)
     """
+    _check_callable(f, "vjp")
     with new_level("vjp") as level:
-        inputs = _Inputs(primals, level)
+        inputs = _Inputs(primals, level, range(len(primals)))
         out = f(*inputs.lifted)
         leaves, structure = optree.tree_flatten(out)
         split = [_value_and_node(x, level) for x in leaves]
@@ -174,6 +174,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> ag.jvp(lambda x: x * x, (ag.tensor(3.0),), (ag.tensor(1.0),))
     (tensor(9.), tensor(6.))
     """
+    _check_callable(f, "jvp")
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         msg = (
             f"primals and tangents of jvp must be tuples or lists, one item for each argument; got "
@@ -188,8 +189,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     tensors = any(isinstance(x, Array) for x in (*values, *directions))
     with new_level("jvp") as level:
         duals = []
-        for x, t in zip(values, directions, strict=True):
-            x = _checked(x, "jvp")
+        for k, (x, t) in enumerate(zip(values, directions, strict=True)):
+            x = _checked(x, level.name, primals, k)
             duals.append(Dual(x, _fitting(t, x, "tangent"), level))
         out = f(*optree.tree_unflatten(structure, duals))
         leaves, shape = optree.tree_flatten(out)
@@ -232,16 +233,16 @@ def stop_gradient(x: Any) -> Any:
 class _Inputs:
     """Arguments lifted to a level, and the way from cotangents back to their trees."""
 
-    def __init__(self, trees: Sequence[Any], level: Level) -> None:
+    def __init__(self, trees: Sequence[Any], level: Level, positions: Iterable[int]) -> None:
         self.structures = []
         self.nodes: list[list[Node]] = []
         self.primals: list[list[Any]] = []
         self.lifted = []
         self.tensors = False
-        for tree in trees:
+        for n, tree in zip(positions, trees, strict=True):
             leaves, structure = optree.tree_flatten(tree)
             self.tensors = self.tensors or any(isinstance(x, Array) for x in leaves)
-            primals = [_checked(x, level.name) for x in leaves]
+            primals = [_checked(x, level.name, {n: tree}, k) for k, x in enumerate(leaves)]
             lifted = [_lift(x, level) for x in primals]
             self.structures.append(structure)
             self.primals.append(primals)
@@ -285,8 +286,17 @@ def _lift(x: Any, level: Level) -> Reverse:
 _PENDING: Any = object()
 
 
-def _checked(x: Any, name: str) -> Any:
+def _checked(x: Any, name: str, arguments: Any, k: int) -> Any:
     """An argument as the level sees it: constants as raw as they can be.
+
+    Parameters
+    ----------
+    x : array or number
+    name : str
+        The transformation, for messages.
+    arguments : tree
+        The arguments, of which `x` is the leaf number `k`, for messages.
+    k : int
 
     Raises
     ------
@@ -299,16 +309,25 @@ def _checked(x: Any, name: str) -> Any:
     if isinstance(x, Array):
         x = x._array if x.level is None else x
     elif spaces.known(type(x)) is None:
-        msg = f"{name} differentiates with respect to arrays, got {type(x).__name__}"
+        msg = (
+            f"{name} differentiates with respect to arrays, got {_place(arguments, k)} of type {type(x).__name__}. "
+            f"Bind it with functools.partial, or leave it out of argnums."
+        )
         raise NotDifferentiableError(msg)
     space = raw_space(x)
     if x.dtype not in space.floats:
         msg = (
-            f"{name} requires real- or complex-valued inputs, got {describe(x)}. Convert the argument to a floating "
-            f"dtype, or leave it out of argnums."
+            f"{name} requires real- or complex-valued inputs, got {_place(arguments, k)} ({describe(x)}). Convert it "
+            f"to a floating dtype, or leave it out of what is differentiated (argnums, or functools.partial)."
         )
         raise NotDifferentiableError(msg)
     return x
+
+
+def _place(arguments: Any, k: int) -> str:
+    """The leaf number `k` of the arguments, as a user writes it: ``argument 0['weights'][1]``."""
+    first, *rest = optree.tree_paths(arguments)[k]
+    return f"argument {first}{''.join(f'[{key!r}]' for key in rest)}"
 
 
 def _value_and_node(x: Any, level: Level) -> tuple[Any, Node | None]:
@@ -351,6 +370,12 @@ def _zeros(x: Any) -> Any:
 
 
 def _check_scalar(value: Any) -> None:
+    if not isinstance(value, Array) and spaces.known(type(value)) is None:
+        msg = (
+            f"gradient only defined for functions that return one real scalar; this one returned an object of type "
+            f"{type(value).__name__}. Return the scalar, or use has_aux=True for extra results."
+        )
+        raise NonScalarError(msg)
     space = raw_space(value)
     if tuple(value.shape) != ():
         msg = (
@@ -369,13 +394,22 @@ def _fitting(g: Any, value: Any, what: str) -> Any:
         g = raw_space(value).full_like(innermost(value), g)
     if isinstance(g, Array) and g.level is None:
         g = g._array
-    if raw_space(g) is not raw_space(value) or tuple(g.shape) != tuple(value.shape) or g.dtype != value.dtype:
-        msg = f"the {what} has {describe(g)}, the value {describe(value)}: shape, dtype and backend must be the same"
+    if not isinstance(g, Array) and spaces.known(type(g)) is None:
+        msg = f"the {what} must be an array like the value ({describe(value)}), got one of type {type(g).__name__}"
+        raise CotangentError(msg)
+    if describe(g) != describe(value):
+        msg = (
+            f"the {what} has {describe(g)}, the value {describe(value)}: shape, dtype, backend and device must be the "
+            f"same. Convert it with astype, agnograd.to_backend or to_device."
+        )
         raise CotangentError(msg)
     return g
 
 
-def _argument(args: Sequence[Any], n: int) -> Any:
+def _argument(args: Sequence[Any], n: Any) -> Any:
+    if not isinstance(n, int):
+        msg = f"argnums takes the positions of arguments, whole numbers, got {type(n).__name__}"
+        raise TypeError(msg)
     if not -len(args) <= n < len(args):
         msg = f"argnums={n} requires at least {n + 1 if n >= 0 else -n} positional arguments, got {len(args)}"
         raise TypeError(msg)
@@ -389,10 +423,8 @@ def _pair(out: Any) -> tuple[Any, Any]:
     return out
 
 
-def _refuse_tensor(f: Any) -> None:
+def _check_callable(f: Any, name: str) -> None:
     if not callable(f):
-        msg = (
-            f"agnograd.grad takes a function, got {type(f).__name__}. PyTorch's grad(outputs, inputs) is "
-            f"agnograd.autograd.grad."
-        )
+        hint = " PyTorch's grad(outputs, inputs) is agnograd.autograd.grad." if "grad" in name else ""
+        msg = f"agnograd.{name} takes a function, got {type(f).__name__}.{hint}"
         raise TypeError(msg)

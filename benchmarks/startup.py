@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
 import subprocess
@@ -50,18 +49,19 @@ class Startup(NamedTuple):
 
 def measure(engines: Sequence[str], *, runs: int = 7) -> Startup:
     """Import in fresh interpreters; the fastest run counts, since other work on the machine only ever adds."""
-    found = [_import_times() for _ in range(runs)]
+    # The first run compiles what was not compiled yet.
+    found = [_import_times() for _ in range(runs + 1)][1:]
     modules = found[0]
     own = min(sum(us for name, us in run.items() if _inside(name, "agnograd")) for run in found)
     total = min(sum(run.values()) for run in found)
     loaded = [library for library in ARRAY_LIBRARIES if any(_inside(name, library) for name in modules)]
     statements = {name: code for name, code in STATEMENTS.items() if name.partition(",")[0] in engines}
     seconds: dict[str, list[float]] = {name: [] for name in ("", *statements)}
-    for _ in range(runs):
+    for _ in range(runs + 1):
         for name in seconds:
             seconds[name].append(_cpu_seconds(statements.get(name, "pass")))
-    bare = statistics.median(seconds.pop(""))
-    cpu = {name: (statistics.median(times) - bare) * 1000 for name, times in seconds.items()}
+    bare = statistics.median(seconds.pop("")[1:])
+    cpu = {name: (statistics.median(times[1:]) - bare) * 1000 for name, times in seconds.items()}
     return Startup(own / 1000, total / 1000, len(modules), loaded, cpu)
 
 
@@ -81,7 +81,9 @@ def _inside(name: str, package: str) -> bool:
 
 
 def _cpu_seconds(code: str) -> float:
-    before = os.times()
+    import resource  # not everywhere
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())
-    after = os.times()
-    return after.children_user - before.children_user + after.children_system - before.children_system
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -87,33 +87,30 @@ class Chain(Workload):
 
     def function(self, xp: Any, *arrays: Any) -> Any:
         x, c, b = arrays
-        sin = xp.sin
         for _ in range(self.steps):
-            x = sin(x * c + b)
+            x = xp.sin(x * c + b)
         return xp.sum(x)
 
     def forward(self) -> tuple[Any, Any]:
         x, c, b = self.leaves + self.constants
-        sin = np.sin
         saved = []
         for _ in range(self.steps):
             u = x * c + b
             saved.append((x, u))
-            x = sin(u)
+            x = np.sin(u)
         return x.sum(), saved
 
     def backward(self, saved: Any) -> list[Array]:
         x, c, _ = self.leaves + self.constants
-        cos = np.cos
         g = np.ones_like(x)
         if not self.differentiate:
             for _, u in reversed(saved):
-                g = g * cos(u) * c
+                g = g * np.cos(u) * c
             return [g]
         gb = np.zeros_like(x)
         gc = np.zeros_like(x)
         for x, u in reversed(saved):
-            g = g * cos(u)
+            g = g * np.cos(u)
             gb += g
             gc += g * x
             g = g * c

@@ -18,13 +18,13 @@ _GAP = "..."
 
 
 def describe(x: Any, *, abridged: bool | None = None) -> str:
-    """Values of an ndarray; `abridged` tells whether to show the edges only, by default if there are many.
+    r"""Values of an ndarray; `abridged` tells whether to show the edges only, by default if there are many.
 
     Examples
     --------
     >>> import numpy as np
     >>> describe(np.array([[1.0, 2.5], [-3.0, 10.0]]))
-    '[[ 1.0000,  2.5000],\\n        [-3.0000, 10.0000]]'
+    '[[ 1.0000,  2.5000],\n        [-3.0000, 10.0000]]'
     """
     if x.size == 0:
         return "[]"
@@ -57,7 +57,7 @@ def _other(values: list[Any]) -> tuple[int, Callable[[Any], str]]:
 def _real(values: list[float]) -> tuple[int, Callable[[float], str]]:
     telling = [v for v in values if v and math.isfinite(v)]
     if not telling:
-        return 1, lambda v: _whole(v)
+        return 1, _whole
     sizes = [abs(v) for v in telling]
     whole = all(v.is_integer() for v in telling)
     if max(sizes) > 1000 * min(sizes) or max(sizes) > 1e8 or (min(sizes) < 1e-4 and not whole):

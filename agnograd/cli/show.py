@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 # Where nobody reads along, lines are for grep rather than for a screen.
@@ -22,13 +22,23 @@ def console(*, quiet: bool = False) -> Console:
     return out
 
 
+def put(out: Console, shown: RenderableType) -> None:
+    """Print something that rich lays out; in a file without the blanks that it fills lines with."""
+    if out.is_terminal or out.quiet:
+        out.print(shown)
+        return
+    with out.capture() as captured:
+        out.print(shown)
+    out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
+
+
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console().print(table)
+    put(console(), table)
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> None:
@@ -37,7 +47,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for name, value in pairs:
         table.add_row(name, value)
-    console().print(table)
+    put(console(), table)
 
 
 def _said(value: bool) -> str:

@@ -12,7 +12,7 @@ from agnograd.core.array import Array, innermost, is_wrapper
 from agnograd.core.forward import Dual
 from agnograd.core.level import Level, records
 from agnograd.core.op import Op, Spec, Variant
-from agnograd.core.reverse import NOTHING, Node, Reverse, Static, as_wrapper, next_number, wrap
+from agnograd.core.reverse import NOTHING, Node, Reverse, Static, as_wrapper, describe, next_number, wrap
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled
 from agnograd.errors import ForeignArrayError, MixedBackendsError, MixedDevicesError
@@ -84,7 +84,7 @@ def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped
     try:
         ans = body(list(data), **params) if op.variadic else body(*data, **params)
     except Exception as error:
-        raise explained(op, data, error) from None
+        raise explained(op, data, params, error) from None
     return wrap_results(ans) if wrapped else ans
 
 
@@ -257,8 +257,13 @@ def _one_backend(op: Op, data: tuple[Any, ...]) -> tuple[Any, ...]:
     ------
     MixedBackendsError
         If there are arrays of two backends.
+    ForeignArrayError
+        If there is something that no backend knows.
     """
-    found = [(x, spaces[type(x)]) for x in data if type(x) not in SCALARS]
+    try:
+        found = [(x, spaces[type(x)]) for x in data if type(x) not in SCALARS]
+    except ForeignArrayError:
+        raise _foreign(op, data) from None
     if all(space is found[0][1] for _, space in found):
         return data if found else _default_backend(data)
     arrays = [(x, space) for x, space in found if space.is_scalar is None or not space.is_scalar(x)]
@@ -267,9 +272,9 @@ def _one_backend(op: Op, data: tuple[Any, ...]) -> tuple[Any, ...]:
         if space is not target:
             first = arrays[0][0]
             msg = (
-                f"{op.name} got arrays of two backends: {target.name} (shape {tuple(first.shape)}, {first.dtype}) and "
-                f"{space.name} (shape {tuple(x.shape)}, {x.dtype}). Nothing is converted silently: convert one, for "
-                f"example with agnograd.to_backend(x, {target.name!r})."
+                f"{op.name} got arrays of two backends, {target.name} and {space.name}: {describe(first)}; "
+                f"{describe(x)}. Nothing is converted silently: convert one, for example with "
+                f"agnograd.to_backend(x, {target.name!r})."
             )
             raise MixedBackendsError(msg)
     return tuple([x if type(x) in SCALARS or spaces[type(x)] is target else x.item() for x in data])
@@ -288,26 +293,43 @@ def default_array(x: Any) -> Any:
 _default_array: list[Callable[[Any], Any]] = []
 
 
-def explained(op: Op, data: tuple[Any, ...], error: Exception) -> Exception:
-    """The error of a backend, with what was asked of it; a mixture of devices gets its own class."""
-    arrays = [x for x in data if type(x) not in SCALARS]
+def _foreign(op: Op, data: tuple[Any, ...]) -> ForeignArrayError:
+    i, x = next((i, x) for i, x in enumerate(data) if type(x) not in SCALARS and spaces.known(type(x)) is None)
+    type_ = type(x)
+    kind = f"{type_.__module__}.{type_.__qualname__}".removeprefix("builtins.")
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        kind = f"{kind} (shape {x.shape}, {x.dtype})"
+    place = f"array {i}" if op.variadic else f"its argument {op.arrays[i]}"
+    return ForeignArrayError(
+        f"{op.name} got an object of type {kind} for {place}: that is neither a number nor an array of a registered "
+        f"backend. Convert it with agnograd.asarray, or register a backend for its type (see agnograd.hookspecs)."
+    )
+
+
+def explained(op: Op, data: tuple[Any, ...], params: dict[str, Any], error: Exception) -> Exception:
+    """The error of a backend, with what was asked of it; devices that differ and wrong parameters are named."""
     described = []
     devices = []
-    for x in data:
+    names = map(str, range(len(data))) if op.variadic else op.arrays
+    for name, x in zip(names, data, strict=True):
         if type(x) in SCALARS:
-            described.append(f"a Python {type(x).__name__}")
+            described.append(f"{name}: a Python {type(x).__name__}")
             continue
-        space = spaces[type(x)]
-        devices.append(str(space.device(x)))
-        described.append(f"{space.name} array of shape {tuple(x.shape)}, {x.dtype} on {devices[-1]}")
+        devices.append(str(spaces[type(x)].device(x)))
+        described.append(f"{name}: {describe(x)}")
     if len(set(devices)) > 1:
         msg = (
-            f"{op.name} got arrays of two devices: {'; '.join(described)}. Nothing is moved silently: move one with "
+            f"{op.name} got arrays of two devices, {'; '.join(described)}. Nothing is moved silently: move one with "
             f"x.to_device(device)."
         )
         return MixedDevicesError(msg)
-    if arrays:
-        error.add_note(f"in agnograd.{op.name} of {'; '.join(described)}")
+    unknown = [n for n in params if n not in op.statics]
+    missing = [n for n in op.statics if n not in params and n not in op.defaults]
+    if isinstance(error, TypeError) and (unknown or missing):
+        # The backend would name a function of its own.
+        wrong = [f"has no parameter {n!r}" for n in unknown] + [f"needs {n!r}" for n in missing]
+        error = TypeError(f"{op.name}{op.signature} {' and '.join(wrong)}")
+    error.add_note(f"in agnograd.{op.name}({'; '.join(described)})")
     return error
 
 

@@ -13,10 +13,9 @@ from typing import Any
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.forward import Dual
-from agnograd.core.gradient import describe
 from agnograd.core.inplace import set_item
 from agnograd.core.level import records
-from agnograd.core.reverse import Reverse, raw_space
+from agnograd.core.reverse import Reverse, describe, raw_space
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
 from agnograd.errors import GradientLostError, GradientLostWarning
@@ -77,13 +76,13 @@ def dlpack(self: Array, **options: Any) -> Any:
 
     Raises
     ------
-    BufferError
+    GradientLostError
         If a derivative would be lost.
     """
     value = settled(self)
     if carries_gradient(value):
-        msg = f"an array that carries a gradient cannot be exported ({describe(value)}): use detach()"
-        raise BufferError(msg)
+        msg = f"an array that carries a gradient cannot be exported ({describe(value)}): use detach() for the values"
+        raise GradientLostError(msg)
     return innermost(value).__dlpack__(**{k: v for k, v in options.items() if v is not None})
 
 

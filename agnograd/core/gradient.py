@@ -8,19 +8,20 @@ from typing import Any
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.level import ROOT
-from agnograd.core.reverse import LEAF, Node, Reverse, backward, raw_space, wrap
+from agnograd.core.reverse import LEAF, Node, Reverse, backward, describe, raw_space, short, wrap
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
-from agnograd.errors import CotangentError, EscapedError, NoGraphError, NonScalarError
+from agnograd.errors import (
+    CotangentError,
+    EscapedError,
+    ForeignArrayError,
+    GraphFreedError,
+    NoGraphError,
+    NonScalarError,
+)
 
 # Backward passes of several threads may share leaves.
 _accumulating = threading.RLock()
-
-
-def describe(x: Any) -> str:
-    """Shape, dtype and backend of an array, for messages."""
-    space = raw_space(x)
-    return f"shape {tuple(x.shape)}, {x.dtype}, {space.name} on {space.device(innermost(x))}"
 
 
 def root_node(root: Any, position: int = 0) -> Node:
@@ -32,7 +33,22 @@ def root_node(root: Any, position: int = 0) -> Node:
         If `root` has none.
     EscapedError
         If it belongs to a transformation and not to the user's own graph.
+    ForeignArrayError
+        If it is no array at all.
     """
+    if not isinstance(root, Array) and spaces.known(type(root)) is None:
+        msg = (
+            f"element {position} of tensors is an object of type {type(root).__name__}: backward() starts from tensors"
+        )
+        raise ForeignArrayError(msg)
+    level = root.level if isinstance(root, Array) else None
+    if level is not None and level is not ROOT:
+        level.check_open()
+        msg = (
+            f"backward() was called on a value of the transformation {level.name!r} ({describe(root)}). Inside it, use "
+            f"agnograd.grad, vjp or jvp; backward() is for tensors of your own graph."
+        )
+        raise EscapedError(msg)
     node = root._node if isinstance(root, Reverse) else None
     if node is None:
         msg = (
@@ -40,13 +56,6 @@ def root_node(root: Any, position: int = 0) -> Node:
             f"Create its inputs with requires_grad=True, and compute it outside no_grad() and without detach()."
         )
         raise NoGraphError(msg)
-    if node.level is not ROOT:
-        node.level.check_open()
-        msg = (
-            f"backward() was called on a value of the transformation {node.level.name!r}. Inside it, use "
-            f"agnograd.grad, vjp or jvp; backward() is for tensors of your own graph."
-        )
-        raise EscapedError(msg)
     return node
 
 
@@ -59,46 +68,57 @@ def seed(root: Array, gradient: Any, position: int = 0) -> Any:
         If there is no gradient and `root` has more than one element, or is complex.
     CotangentError
         If shape, dtype, backend or device of `gradient` do not fit.
+    ForeignArrayError
+        If `gradient` is no array.
     """
     space = raw_space(root)
     dtype = root.dtype
     if gradient is None:
         if space.isdtype(dtype, "complex floating"):
-            msg = f"grad can be implicitly created only for real scalar outputs but got {dtype}. Pass gradient=."
+            msg = (
+                f"grad can be implicitly created only for real scalar outputs but got {short(dtype)} "
+                f"({describe(root)}). Pass gradient=, or take the real part or the abs of the output first."
+            )
             raise NonScalarError(msg)
         if root.size != 1:
             msg = (
-                f"grad can be implicitly created only for scalar outputs: this one has shape {root.shape}. Pass "
+                f"grad can be implicitly created only for scalar outputs: this one has {describe(root)}. Pass "
                 f"gradient= with that shape, or reduce it first, for example with .sum()."
             )
             raise NonScalarError(msg)
         return space.ones(tuple(root.shape), dtype=dtype, device=space.device(innermost(root)))
     if not isinstance(gradient, Array) and spaces.known(type(gradient)) is None:
-        msg = f"gradients can be either tensors, arrays or None, but got {type(gradient).__name__}"
-        raise TypeError(msg)
+        msg = (
+            f"gradients can be either tensors, arrays or None, but got {type(gradient).__name__}. Make it one with "
+            f"agnograd.tensor; the output has {describe(root)}."
+        )
+        raise ForeignArrayError(msg)
     given = raw_space(gradient)
     if given is not space:
         if given.is_scalar is None or not given.is_scalar(innermost(gradient)):
             msg = (
-                f"gradient {position} is an array of {given.name} ({describe(gradient)}), the output of {space.name} "
-                f"({describe(root)}). Convert it with agnograd.to_backend(g, {space.name!r})."
+                f"grad_output[{position}] belongs to another backend ({describe(gradient)}) than output[{position}] "
+                f"({describe(root)}). Convert it with agnograd.to_backend(gradient, {space.name!r})."
             )
             raise CotangentError(msg)
         gradient = space.asarray(gradient.item(), dtype=dtype, device=space.device(innermost(root)))
     if tuple(gradient.shape) != tuple(root.shape):
         msg = (
             f"Mismatch in shape: grad_output[{position}] has a shape of {tuple(gradient.shape)} and "
-            f"output[{position}] has a shape of {tuple(root.shape)}."
+            f"output[{position}] has a shape of {tuple(root.shape)} ({describe(root)}). Pass a gradient of that shape."
         )
         raise CotangentError(msg)
     if space.isdtype(gradient.dtype, "complex floating") and not space.isdtype(dtype, "complex floating"):
         msg = (
-            f"the output {position} is real ({dtype}) but its gradient is complex ({gradient.dtype}). The gradient of "
-            f"a real output is real: pass its real part."
+            f"output[{position}] is real ({describe(root)}) but grad_output[{position}] is complex "
+            f"({describe(gradient)}). The gradient of a real output is real: pass its real part."
         )
         raise CotangentError(msg)
     if str(space.device(innermost(gradient))) != str(space.device(innermost(root))):
-        msg = f"gradient {position} ({describe(gradient)}) is not on the device of its output ({describe(root)})."
+        msg = (
+            f"grad_output[{position}] ({describe(gradient)}) is not on the device of output[{position}] "
+            f"({describe(root)}). Move it with gradient.to_device(output.device)."
+        )
         raise CotangentError(msg)
     return gradient if gradient.dtype == dtype else OPS["astype"].call(gradient, dtype)
 
@@ -126,7 +146,12 @@ def gradients(
             g = spaces[type(g)].copy(g)
         starts.append((nodes[i], g))
     release = not (create_graph if retain_graph is None else retain_graph)
-    return backward(starts, release=release, create_graph=create_graph, targets=targets)
+    try:
+        return backward(starts, release=release, create_graph=create_graph, targets=targets)
+    except GraphFreedError as error:
+        named = (f"<{node.name()}> ({describe(root)})" for node, root in zip(nodes, roots, strict=True))
+        error.add_note(f"in a backward pass from {', '.join(named)}")
+        raise
 
 
 def accumulate(results: dict[Node, Any], create_graph: bool) -> None:

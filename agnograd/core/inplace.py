@@ -13,7 +13,7 @@ from typing import Any
 from agnograd.core.apply import record
 from agnograd.core.array import Array
 from agnograd.core.level import recording, records
-from agnograd.core.reverse import LEAF, classes
+from agnograd.core.reverse import LEAF, classes, describe, short
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import assign, make_stale, root_of, settled
 from agnograd.errors import InplaceError
@@ -25,8 +25,8 @@ def check_writable(x: Array) -> None:
         node = getattr(y, "_node", None)
         if node is not None and node.variant is LEAF and records(node.level):
             msg = (
-                f"{what} that requires grad is being written to in place (shape {y.shape}, {y.dtype}). Its gradient "
-                f"would belong to a value that is gone. Write under no_grad(), to x.data, or to a copy (x.clone())."
+                f"{what} that requires grad is being written to in place ({describe(y)}). Its gradient would belong "
+                f"to a value that is gone. Write under no_grad(), to x.data, or to a copy (x.clone())."
             )
             raise InplaceError(msg)
 
@@ -77,7 +77,10 @@ def write(x: Array, other: Any, operation: Callable[..., Any]) -> Any:
     if new.dtype != dtype:
         xp = x.__array_namespace__()
         if not _same_kind(xp, new.dtype, dtype):
-            msg = f"an in-place operator cannot change a dtype: the result has {new.dtype}, the array {dtype}."
+            msg = (
+                f"an in-place operator cannot change a dtype: the result has {short(new.dtype)}, the array "
+                f"{short(dtype)}. Write x = x op y instead."
+            )
             raise TypeError(msg)
         new = OPS["astype"].call(new, dtype)
     assign(x, new)

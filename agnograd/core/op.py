@@ -18,6 +18,7 @@ name is an error at registration.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -176,8 +177,7 @@ class Op:
         arrays: Sequence[str] | None = None,
     ) -> None:
         self.name, arguments = declaration.rstrip(")").split("(", 1)
-        # The declaration is read by Python's own grammar, once per operation, at registration.
-        self.signature = inspect.signature(eval(f"lambda {arguments}: None"))
+        self.signature = _signature(arguments)
         if arrays is None:
             arrays = [p.name for p in self.signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
         self.variadic = list(arrays) == ["arrays"]
@@ -225,7 +225,11 @@ class Op:
     def bind(self, args: Sequence[Any], params: dict[str, Any]) -> dict[str, Any]:
         """Name static parameters that were given by position."""
         if len(args) > len(self.positional):
-            msg = f"{self.name}{self.signature} got {len(args) - len(self.positional)} positional arguments too many"
+            leading = 1 if self.variadic else len(self.arrays)
+            msg = (
+                f"{self.name}{self.signature} takes {leading + len(self.positional)} positional arguments, "
+                f"got {leading + len(args)}"
+            )
             raise TypeError(msg)
         for name, value in zip(self.positional, args, strict=False):
             if name in params:
@@ -383,6 +387,12 @@ _NODE_NAMES = {
     "broadcast_to": "Expand",
     "concat": "Cat",
 }
+
+
+@functools.cache
+def _signature(arguments: str) -> inspect.Signature:
+    # Read by Python's own grammar, once for all operations that are declared alike.
+    return inspect.signature(eval(f"lambda {arguments}: None"))
 
 
 def _unbound(*args: Any, **params: Any) -> Any:

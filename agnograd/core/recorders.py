@@ -69,7 +69,7 @@ def unary(op: Op) -> Call:
                         return tensor(ans, Node(next_number(), variant, saved, node, None, node.level))
                     return record(op, (x,), (data,), {}, ans, node.level)
         except Exception:
-            return apply(op, (x,), {})  # runs it again, and explains what went wrong
+            pass  # it is run again below, and explains what went wrong
         return apply(op, (x,), {})
 
     return call
@@ -132,7 +132,7 @@ def binary(op: Op, operator: bool) -> Call:
                     return tensor(ans, Node(next_number(), right, saved, node2, None, node2.level))
                 return record(op, (x1, x2), (data1, data2), {}, ans, node2.level)
         except Exception:
-            return apply(op, (x1, x2), {}, operator)  # runs it again, and explains what went wrong
+            pass  # it is run again below, and explains what went wrong
         return apply(op, (x1, x2), {}, operator)
 
     return call
@@ -176,10 +176,12 @@ def parametrised(op: Op) -> Call:
             else:
                 return apply(op, (x,), params)
         except Exception:
-            return apply(op, (x,), params)  # runs it again, and explains what went wrong
-        if view:
-            attach(out, x, op, params)
-        return out
+            pass  # it is run again below, and explains what went wrong
+        else:
+            if view:
+                attach(out, x, op, params)
+            return out
+        return apply(op, (x,), params)
 
     return call
 
@@ -225,7 +227,8 @@ def several(op: Op, operator: bool) -> Call:
         try:
             return record(op, args, tuple(data), params, bodies[kind](*data, **params), level)
         except Exception:
-            return apply(op, args, params, operator)  # runs it again, and explains what went wrong
+            pass  # it is run again below, and explains what went wrong
+        return apply(op, args, params, operator)
 
     return call
 

@@ -410,3 +410,15 @@ def namespace_of(g: Any, others: Iterable[Any]) -> Any:
 def raw_space(x: Any) -> Space:
     """The raw namespace of the backend inside all wrappers."""
     return spaces[type(innermost(x))]
+
+
+def describe(x: Any) -> str:
+    """Shape, dtype, backend and device of an array, for messages; never its values."""
+    space = raw_space(x)
+    shape = tuple([n if n == n else None for n in x.shape])  # a lazy backend's unknown size is NaN
+    return f"shape {shape}, {short(x.dtype)}, {space.name} on {short(space.device(innermost(x)))}"
+
+
+def short(x: Any) -> str:
+    """The name of a dtype or device without its module."""
+    return str(x).rpartition(".")[2]

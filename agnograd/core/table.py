@@ -55,6 +55,15 @@ def internal(name: str, body: Callable[..., Any]) -> None:
     _internal[name] = body
 
 
+def _set(xp: Any, x: Array, key: Any, value: Any) -> Array:
+    x[key] = value
+    return x
+
+
+# The array with ``x[key] = value``; in place where the backend's arrays can be written. A kernel may take its place.
+internal("set", _set)
+
+
 def unregister(name: str) -> None:
     """Take an operation out of the table and out of every namespace, for plugins that are unloaded."""
     if OPS.pop(name, None) is None:
@@ -174,6 +183,8 @@ class Space:
         self.guard = guard
         self.is_scalar = is_scalar
         self.prefix = prefix
+        # What bodies and rules run on: a part such as ``linalg`` has not the functions that they need.
+        self.main = self
         # The namespace of wrappers around these arrays, made by `agnograd.namespaces`.
         self.wrapped: Any = None
         # Attributes that were looked for once and kept.
@@ -188,7 +199,7 @@ class Space:
             self.fft = self._extension("fft")
 
     def _extension(self, name: str) -> Space:
-        return Space(
+        part = Space(
             self.name,
             getattr(self.module, name, None),
             kernels=self.kernels,
@@ -197,6 +208,8 @@ class Space:
             guard=self.guard,
             prefix=f"{self.prefix}{name}.",
         )
+        part.main = self.main
+        return part
 
     def __repr__(self) -> str:
         return f"<raw namespace of {self.name}{self.prefix and ' ' + self.prefix}>"
@@ -210,7 +223,7 @@ class Space:
         if full in self.kernels:
             found = self.kernels[full]
         elif op is not None and op.body is not None:
-            found = partial(op.body, self)
+            found = partial(op.body, self.main)
         elif full in _internal:
             found = partial(_internal[full], self)
         else:
@@ -234,17 +247,12 @@ class Space:
         """The cotangent of an array of which only ``x[key]`` was used."""
         return Partial(g, key, spec)
 
-    def set(self, x: Array, key: Any, value: Any) -> Array:
-        """`x` with ``x[key] = value``; in place where the backend's arrays can be written."""
-        x[key] = value
-        return x
-
 
 _made: WeakSet[Space] = WeakSet()
 
 # Attributes of a namespace that a body of the same name would never be found behind.
-_RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "module", "name", "prefix"}
-_RESERVED |= {"reals", "wrapped", "writeable"}
+_RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "main", "module", "name"}
+_RESERVED |= {"prefix", "reals", "set", "wrapped", "writeable"}
 
 
 def _dtypes(module: Any, *names: str) -> tuple[Any, ...]:

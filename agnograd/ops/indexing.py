@@ -46,6 +46,10 @@ getitem = linear(
         *_indexed(1, (slice(0, 2), slice(None)), (..., 0), (None, slice(None), 2), slice(None, None, 2), (1, 2)),
         *_indexed((slice(None, None, -1),), ...),
         *_indexed((slice(1, None), 1), array=_COMPLEX),
+        # A list is an array of indices.
+        *_indexed([0, 2, 0], [-1], array=Uniform()),
+        *_indexed(([0, 2, 0], [3, 1, 3]), (1, [0, 0])),
+        *_indexed([2, 2], array=Uniform(kind="complex")),
     ],
 )
 
@@ -81,6 +85,7 @@ setitem = linear(
         Sample((_MATRIX, 1.5), {"key": (..., 0)}),
         Sample((_MATRIX, Uniform(shape=(3,))), {"key": (None, slice(None), 2)}),
         Sample((_COMPLEX, Uniform(shape=(2, 4))), {"key": slice(0, 2)}),
+        Sample((Uniform(), Uniform(shape=(2,))), {"key": [2, 0]}),
     ],
 )
 embed = linear(
@@ -92,6 +97,8 @@ embed = linear(
         Sample((Uniform(shape=(4,)),), {"key": 1, "shape": (3, 4)}),
         Sample((Uniform(shape=(2, 4)),), {"key": (slice(1, None),), "shape": (3, 4)}),
         Sample((Uniform(shape=(4,), kind="complex"),), {"key": (0, slice(None)), "shape": (3, 4)}),
+        Sample((Uniform(),), {"key": [1, 0, 1], "shape": (2,)}),
+        Sample((Uniform(),), {"key": ([1, 0, 1], [2, 3, 2]), "shape": (3, 4)}),
     ],
 )
 

@@ -82,14 +82,14 @@ vecdot = linear(
 Axes = int | tuple[Sequence[int], Sequence[int]]
 
 
-def _contracted(axes: Axes, ndim1: int, ndim2: int) -> tuple[list[int], list[int]]:
+def _contracted(axes: Axes, ndim1: int, ndim2: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if isinstance(axes, int):
-        return list(range(ndim1 - axes, ndim1)), list(range(axes))
-    return [a % ndim1 for a in axes[0]], [a % ndim2 for a in axes[1]]
+        return tuple(range(ndim1 - axes, ndim1)), tuple(range(axes))
+    return tuple(a % ndim1 for a in axes[0]), tuple(a % ndim2 for a in axes[1])
 
 
-def _free(axes: Sequence[int], ndim: int) -> list[int]:
-    return [a for a in range(ndim) if a not in axes]
+def _free(axes: Sequence[int], ndim: int) -> tuple[int, ...]:
+    return tuple(a for a in range(ndim) if a not in axes)
 
 
 def _inverse(order: Sequence[int]) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ def _tensordot_left(xp: Any, g: Array, x1_spec: Spec, x2: Array, axes: Axes) -> 
     n1, n2 = len(x1_spec.shape), len(x2.shape)
     axes1, axes2 = _contracted(axes, n1, n2)
     free1, free2 = _free(axes1, n1), _free(axes2, n2)
-    out = xp.tensordot(g, xp.conj(x2), axes=(list(range(len(free1), len(g.shape))), free2))
+    out = xp.tensordot(g, xp.conj(x2), axes=(tuple(range(len(free1), len(g.shape))), free2))
     paired = [axes1[axes2.index(a)] for a in sorted(axes2)]
     return xp.permute_dims(out, _inverse([*free1, *paired]))
 
@@ -110,7 +110,7 @@ def _tensordot_right(xp: Any, g: Array, x1: Array, x2_spec: Spec, axes: Axes) ->
     n1, n2 = len(x1.shape), len(x2_spec.shape)
     axes1, axes2 = _contracted(axes, n1, n2)
     free1, free2 = _free(axes1, n1), _free(axes2, n2)
-    out = xp.tensordot(xp.conj(x1), g, axes=(free1, list(range(len(free1)))))
+    out = xp.tensordot(xp.conj(x1), g, axes=(free1, tuple(range(len(free1)))))
     paired = [axes2[axes1.index(a)] for a in sorted(axes1)]
     return xp.permute_dims(out, _inverse([*paired, *free2]))
 

@@ -118,20 +118,29 @@ def check_first_order(
     with passes(), rules():
         gradients = pullback(given)
     check_kept(gradients, primals)
-    found = hosts(gradients)
-    # Where a value has single precision, so have its differences.
-    rtol = max(rtol, 4 * max([0.0, *(_epsilon(y) for y in outputs)]) / _STEP)
-    for direction in _real_and_imaginary([draw(x) for x in primals]):
+    origin = hosts(primals)
+    directions = _real_and_imaginary([draw(x) for x in primals])
+    ahead = []
+    moved = []
+    for direction in directions:
         tangents = [like(x, v) for x, v in zip(primals, direction, strict=True)]
         with passes(), rules():
-            ahead, tangent = jvp(f, tuple(primals), tuple(tangents))
-        check_kept(leaves(tangent), leaves(ahead))
-        forward = _inner(cotangent, hosts(leaves(tangent)))
+            same, tangent = jvp(f, tuple(primals), tuple(tangents))
+        check_kept(leaves(tangent), leaves(same))
+        ahead.append(leaves(tangent))
+        moved.append([leaves(f(*x)) for x in _moved(primals, origin, direction)])
+    # Lazy arrays are computed once, all together.
+    values, found, ahead, moved = compute((outputs, list(gradients), ahead, moved))
+    # Where a value has single precision, so have its differences.
+    epsilon = max([0.0, *(_epsilon(y) for y in outputs)])
+    rtol = max(rtol, 4 * epsilon / _STEP)
+    for direction, tangents, points in zip(directions, ahead, moved, strict=True):
+        forward = _inner(cotangent, tangents)
         reverse = _inner(direction, found)
-        expected = _slope(f, primals, direction, cotangent)
-        scale = _size(cotangent, outputs) + _size(direction, found)
+        expected = _inner(cotangent, _difference(points))
+        scale = _size(cotangent, values) + _size(direction, found)
         _agree("reverse mode", reverse, "finite differences", expected, rtol * scale + atol)
-        _agree("forward mode", forward, "reverse mode", reverse, 1e-11 * scale + 1e-13)
+        _agree("forward mode", forward, "reverse mode", reverse, max(1e-11, 16 * epsilon) * scale + 1e-13)
 
 
 def check_second_order(
@@ -178,18 +187,21 @@ def check_second_order(
         check_kept(found, primals)
     check_kept(twice_forward, outputs)
 
-    reference = hosts(forward_of_back)
-    expected = _difference(lambda *args: hosts(gradient(*args, *w)), primals, direction)
-    scale = 1 + max([0.0, *(float(abs(e).max()) for e in (*expected, *reference) if e.size)])
+    moved = [list(gradient(*y, *w)) for y in _moved(primals, hosts(primals), direction)]
+    twice_back, reference, back_of_forward, twice_forward, first_slope, moved = compute(
+        (list(twice_back), list(forward_of_back), list(back_of_forward), twice_forward, first_slope, moved)
+    )
+    expected = _difference(moved)
+    scale = 1 + _largest([*expected, *reference])
     for a, b in zip(reference, expected, strict=True):
         _agree_all("forward over reverse mode", a, "finite differences", b, rtol * scale + atol)
     for name, result in (("reverse over reverse mode", twice_back[:count]), ("reverse over forward", back_of_forward)):
-        for a, b in zip(hosts(result), reference, strict=True):
+        for a, b in zip(result, reference, strict=True):
             _agree_all(name, a, "forward over reverse mode", b, 1e-10 * scale)
-    for a, b in zip(hosts(twice_back[count:]), hosts(first_slope), strict=True):
+    for a, b in zip(twice_back[count:], first_slope, strict=True):
         _agree_all("the gradient's derivative by its cotangent", a, "forward mode", b, 1e-10 * (1 + _largest([b])))
     _agree(
-        "forward over forward mode", _inner(cotangent, hosts(twice_forward)),
+        "forward over forward mode", _inner(cotangent, twice_forward),
         "forward over reverse mode", _inner(other, reference),
         1e-10 * (_size(cotangent, twice_forward) + _size(other, reference) + scale),
     )  # fmt: skip
@@ -222,14 +234,20 @@ def to_host(x: Any) -> Any:
 
 def hosts(arrays: Sequence[Any]) -> list[Any]:
     """The values of several arrays; lazy ones are computed together."""
-    import numpy as np
+    return list(compute(list(arrays)))
 
-    raw = [innermost(settled(x)) for x in arrays]
-    if raw and all(hasattr(x, "dask") for x in raw):
+
+def compute(tree: Any) -> Any:
+    """A tree of arrays as one of NumPy arrays; lazy ones are computed together."""
+    found, structure = optree.tree_flatten(tree)
+    raw = [innermost(settled(x)) for x in found]
+    lazy = [x for x in raw if hasattr(x, "dask")]
+    if len(lazy) > 1:
         import dask
 
-        return [np.asarray(x) for x in dask.compute(*raw, scheduler="synchronous")]
-    return [to_host(x) for x in raw]
+        computed = iter(dask.compute(*lazy, scheduler="synchronous"))
+        raw = [next(computed) if hasattr(x, "dask") else x for x in raw]
+    return optree.tree_unflatten(structure, [to_host(x) for x in raw])
 
 
 def like(x: Array, host: Any) -> Array:
@@ -311,14 +329,7 @@ def _size(a: Sequence[Any], b: Sequence[Any]) -> float:
     """What the terms of an inner product amount to: rounding errors are relative to that."""
     import numpy as np
 
-    return math.fsum(float(np.sum(abs(x) * abs(y))) for x, y in zip(a, hosts_of(b), strict=True))
-
-
-def hosts_of(arrays: Sequence[Any]) -> list[Any]:
-    """As `hosts`, for what may be NumPy's already."""
-    import numpy as np
-
-    return [x if isinstance(x, np.ndarray) else y for x, y in zip(arrays, hosts(arrays), strict=True)]
+    return math.fsum(float(np.sum(abs(x) * abs(y))) for x, y in zip(a, b, strict=True))
 
 
 def _largest(arrays: Sequence[Any]) -> float:
@@ -330,19 +341,18 @@ _STEP = 1e-3
 _WEIGHTS = ((1, 8 / 12), (-1, -8 / 12), (2, -1 / 12), (-2, 1 / 12))
 
 
-def _difference(f: Callable[..., list[Any]], primals: Sequence[Array], direction: Sequence[Any]) -> list[Any]:
-    """The derivative of `f`, which returns NumPy arrays, along a direction."""
-    origin = hosts(primals)
-    total: list[Any] = []
-    for steps, weight in _WEIGHTS:
-        moved = [like(x, h + steps * _STEP * v) for x, h, v in zip(primals, origin, direction, strict=True)]
-        terms = [weight / _STEP * y for y in f(*moved)]
-        total = [a + b for a, b in zip(total, terms, strict=True)] if total else terms
-    return total
+def _moved(primals: Sequence[Array], origin: Sequence[Any], direction: Sequence[Any]) -> list[list[Array]]:
+    """The points on a line through `origin` at which a function is evaluated for its difference."""
+    return [
+        [like(x, h + steps * _STEP * v) for x, h, v in zip(primals, origin, direction, strict=True)]
+        for steps, _ in _WEIGHTS
+    ]
 
 
-def _slope(f: Function, primals: Sequence[Array], direction: Sequence[Any], cotangent: Sequence[Any]) -> float:
-    return _inner(cotangent, _difference(lambda *args: hosts(leaves(f(*args))), primals, direction))
+def _difference(points: Sequence[Sequence[Any]]) -> list[Any]:
+    """The derivative along the line, from the values at the points of `_moved`."""
+    weighted = [[weight / _STEP * y for y in values] for (_, weight), values in zip(_WEIGHTS, points, strict=True)]
+    return [sum(terms[1:], terms[0]) for terms in zip(*weighted, strict=True)]
 
 
 def _agree(name: str, got: float, other: str, expected: float, tolerance: float) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from agnograd.core.op import Op, Sample, Uniform
 from agnograd.core.table import OPS
-from agnograd.testing.rows import DOUBLE, SINGLE, Row
+from agnograd.testing.matrix import DOUBLE, SINGLE, Row
 
 Array = Any
 

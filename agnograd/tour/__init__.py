@@ -6,9 +6,8 @@ import inspect
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
@@ -16,9 +15,13 @@ from rich.table import Table
 
 import agnograd
 from agnograd import plugins
+from agnograd.cli.show import put
 from agnograd.errors import BackendUnavailableError
 from agnograd.tour import classifier
 from agnograd.tour.cells import BEYOND, TUTORIAL, Cell, Notebook
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def run(names: Sequence[str] | None = None, *, steps: int | None = None, console: Console) -> dict[str, Any]:
@@ -72,7 +75,7 @@ def _backends(names: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
     return [name for name in wanted if name not in skipped], skipped
 
 
-# -- the tutorial -------------------------------------------------------------------------------------------------------
+# -- the tutorial ------------------------------------------------------------------------------------------------------
 
 
 def _walk(cells: Sequence[Cell], notebooks: list[Notebook], console: Console, title: str) -> list[dict[str, Any]]:
@@ -101,7 +104,7 @@ def _heading(title: str, console: Console) -> None:
 
 def _show_code(code: str, console: Console) -> None:
     shown = Syntax(code, "python", theme="ansi_dark", background_color="default") if console.is_terminal else code
-    console.print(Padding(shown, (0, 0, 0, 4), expand=False))
+    put(console, Padding(shown, (0, 0, 0, 4), expand=False))
 
 
 def _show_outputs(outputs: dict[str, str], console: Console) -> None:
@@ -116,10 +119,10 @@ def _show_outputs(outputs: dict[str, str], console: Console) -> None:
     for group in groups.values():
         table.add_row(", ".join(group), outputs[group[0]].rstrip())
     if any(outputs.values()):
-        console.print(table)
+        put(console, table)
 
 
-# -- the classifier -----------------------------------------------------------------------------------------------------
+# -- the classifier ----------------------------------------------------------------------------------------------------
 
 
 def _fit(names: list[str], steps: int | None, console: Console, problems: list[str]) -> dict[str, Any] | None:
@@ -168,4 +171,4 @@ def _show_fits(fits: dict[str, classifier.Fit], console: Console) -> None:
         loss = f"{fitted.losses[common - 1]:.10f}"
         table.add_row(name, f"{len(fitted.losses)}", loss, f"{fitted.accuracy:.1%}", f"{fitted.seconds:.1f}")
     console.print()
-    console.print(table)
+    put(console, table)

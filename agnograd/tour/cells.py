@@ -50,7 +50,8 @@ TUTORIAL = (
         "while y.data.norm() < 1000:\n"
         "    y = y * 2\n"
         "\n"
-        "print(y)",
+        "print(y)\n"
+        "y.tolist()",
     ),
     Cell(
         "From a vector, backwards with a vector: the vector-Jacobian product.",
@@ -62,7 +63,11 @@ TUTORIAL = (
     ),
     Cell(
         "Nothing is recorded under no_grad.",
-        "print(x.requires_grad)\nprint((x ** 2).requires_grad)\n\nwith torch.no_grad():\n    print((x ** 2).requires_grad)",
+        "print(x.requires_grad)\n"
+        "print((x ** 2).requires_grad)\n"
+        "\n"
+        "with torch.no_grad():\n"
+        "    print((x ** 2).requires_grad)",
     ),
 )
 
@@ -106,22 +111,23 @@ class Notebook:
     variables: dict[str, Any] = field(default_factory=lambda: {"__name__": "tour"})
 
     def run(self, code: str) -> str:
-        """Execute a cell; return what it prints, and the values of its expressions as a notebook shows them.
+        r"""Execute a cell; return what it prints, and the value of its last expression as a notebook shows it.
 
         Examples
         --------
-        >>> Notebook("numpy").run("a = 2\\nprint(a)\\na + 1")
-        '2\\n3\\n'
+        >>> Notebook("numpy").run("a = 2\nprint(a)\na + 1")
+        '2\n3\n'
         """
         out = io.StringIO()
         # A print of its own, rather than a redirected standard output, which would belong to every thread.
         self.variables["print"] = functools.partial(print, file=out)
+        tree = ast.parse(code)
+        last = tree.body[-1]
+        if isinstance(last, ast.Expr):
+            tree.body[-1] = ast.Assign([ast.Name("_", ast.Store())], last.value)
+        self.variables["_"] = None
         with use_backend(self.backend):
-            for statement in ast.parse(code).body:
-                if isinstance(statement, ast.Expr):
-                    value = eval(compile(ast.Expression(statement.value), "<cell>", "eval"), self.variables)
-                    if value is not None:
-                        print(repr(value), file=out)
-                else:
-                    exec(compile(ast.Module([statement], []), "<cell>", "exec"), self.variables)
+            exec(compile(ast.fix_missing_locations(tree), "<cell>", "exec"), self.variables)
+        if self.variables["_"] is not None:
+            print(repr(self.variables["_"]), file=out)
         return out.getvalue()

@@ -21,7 +21,7 @@ CHUNKS = 4
 
 # Lazy and checking storages pay per operation, not per element: they go a part of the way.
 STEPS = 100
-FEW_STEPS = 20
+FEW_STEPS = 25
 
 
 def predict(params: Array, x: Array) -> Array:
@@ -102,7 +102,7 @@ def steps_for(backend: str) -> int:
     return FEW_STEPS if backend == "strict" or plugins.manager.find_backend(backend).lazy else STEPS
 
 
-def fit(data: Data, backend: str, steps: int, *, tell: Callable[[float], None] = lambda loss: None) -> Fit:
+def fit(data: Data, backend: str, steps: int, *, tell: Callable[[float], object] | None = None) -> Fit:
     """Train the classifier.
 
     Parameters
@@ -112,20 +112,27 @@ def fit(data: Data, backend: str, steps: int, *, tell: Callable[[float], None] =
         Where the arrays live.
     steps : int
         Passes over the data.
-    tell : callable
+    tell : callable, optional
         Is told the loss at each step.
 
     Examples
     --------
-    >>> fit(load(), "numpy", 2).losses
-    [2.2..., 2.1...]
+    >>> import numpy as np
+    >>> data = Data(np.eye(4), np.arange(4), np.eye(4), np.arange(4))
+    >>> fit(data, "numpy", 30).accuracy
+    1.0
     """
     started = time.perf_counter()
     with ag.use_backend(backend) as xp:
         ag.manual_seed(0)
         x, truth = _placed(data.x, backend), _one_hot(_placed(data.y, backend))
         n, classes = x.shape[1], truth.shape[1]
-        params = [ag.randn(n, HIDDEN) / n**0.5, ag.zeros(HIDDEN), ag.randn(HIDDEN, classes) / HIDDEN**0.5, ag.zeros(classes)]
+        params = [
+            ag.randn(n, HIDDEN) / n**0.5,
+            ag.zeros(HIDDEN),
+            ag.randn(HIDDEN, classes) / HIDDEN**0.5,
+            ag.zeros(classes),
+        ]
         means = squares = [xp.zeros_like(p) for p in params]
         loss_and_gradient = ag.value_and_grad(loss)
 
@@ -135,7 +142,8 @@ def fit(data: Data, backend: str, steps: int, *, tell: Callable[[float], None] =
             value, *state = _computed([value, *(t for group in adam(params, means, squares, grads, k) for t in group)])
             params, means, squares = state[:4], state[4:8], state[8:]
             losses.append(value.item())
-            tell(losses[-1])
+            if tell is not None:
+                tell(losses[-1])
 
         found = xp.argmax(predict(params, _placed(data.x_test, backend)), axis=1)
         accuracy = xp.mean(xp.astype(found == _placed(data.y_test, backend), x.dtype)).item()

@@ -1,22 +1,15 @@
-"""Calls of the Array API standard, made on CuPy and on NumPy, whose results must agree.
+"""Calls of the Array API standard, and the operands that they name.
 
-    python -m cupy_cpu.array_api_calls          # from the folder tests/
-
-``REFUSED`` names the calls that CuPy 14.2 itself refuses, on a GPU too. Results that a library may
-give with another sign or basis are compared through what they reconstruct.
+Results that a library may give with another sign or basis are compared through what they rebuild.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-
-import cupy_cpu
-from cupy_cpu import UNSUPPORTED, Counts, strict_device
 
 ELEMENTWISE = """
 xp.abs(x)
@@ -358,7 +351,7 @@ PAGES = {
     "fft": FFT,
 }
 
-#: What CuPy refuses: solve does not broadcast, and the frequencies take no device.
+#: What CuPy 14.2 refuses, on a GPU too: solve does not broadcast, frequencies take no device.
 REFUSED = {
     "xp.linalg.solve(m3, t)",
     "xp.fft.fftfreq(8, device=x.device)",
@@ -433,88 +426,3 @@ def rebuilt_svd(xp: ModuleType, matrix: Any) -> Any:
     full_u, _, full_vh = xp.linalg.svd(matrix, full_matrices=True)
     identity = xp.conj(full_u).mT @ full_u
     return values, (u * values[..., None, :]) @ vh, identity, full_vh @ xp.conj(full_vh).mT
-
-
-def evaluate(call: str, xp: ModuleType, arrays: dict[str, Any]) -> list[Any]:
-    """Make one call; return its results in a flat list."""
-    result = eval(call, {**globals(), "xp": xp, **arrays})
-    return list(result) if isinstance(result, (tuple, list)) else [result]
-
-
-def disagreement(got: list[Any], expected: list[Any]) -> str | None:
-    """Say how results differ from NumPy's, or None."""
-    if len(got) != len(expected):
-        return f"{len(got)} results, not {len(expected)}"
-    for array, reference in zip(got, expected, strict=True):
-        one = array.get() if hasattr(array, "get") else np.asarray(array)
-        other = np.asarray(reference)
-        if (one.shape, one.dtype) != (other.shape, other.dtype):
-            return f"{one.shape} {one.dtype}, not {other.shape} {other.dtype}"
-        tolerance = 1e-5 if one.dtype in (np.float32, np.complex64) else 1e-9
-        if not np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True):
-            return f"{one}, not {other}"
-    return None
-
-
-def disagreements(xp: ModuleType, reference: ModuleType) -> dict[str, str]:
-    """Make every call on both libraries.
-
-    Returns
-    -------
-    dict of str to str
-        What differs, or what was raised, by call.
-    """
-    arrays, expected = operands(xp), operands(reference)
-    found: dict[str, str] = {}
-    for call in calls():
-        try:
-            reason = disagreement(evaluate(call, xp, arrays), evaluate(call, reference, expected))
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-        if reason is not None:
-            found[call] = reason
-    return found
-
-
-def synchronising(
-    xp: ModuleType, counting: Callable[[], AbstractContextManager[Counts]]
-) -> set[str]:
-    """Return the calls that make the host wait for the device."""
-    arrays = operands(xp)
-    found: set[str] = set()
-    for call in calls():
-        if call not in REFUSED:
-            with counting() as counts:
-                evaluate(call, xp, arrays)
-            if counts.synchronisations:
-                found.add(call)
-    return found
-
-
-def main() -> int:
-    """Compare, print what differs, and return an exit status."""
-    reason = cupy_cpu.unsupported()
-    if reason is not None:
-        print(reason)
-        return UNSUPPORTED
-    cupy_cpu.install()
-    import array_api_compat.cupy as xp
-    import array_api_compat.numpy as reference
-
-    found = disagreements(xp, reference)
-    for call, difference in found.items():
-        print(f"{call}: {difference}")
-    total = len(list(calls()))
-    print(f"{total - len(found)} of {total} calls agree with NumPy")
-
-    waiting = synchronising(xp, cupy_cpu.counting)
-    print(f"{len(waiting)} calls make the host wait")
-    strict = synchronising(strict_device.xp, strict_device.counting)
-    for call in waiting ^ strict:
-        print(f"{call}: waits on {'CuPy' if call in waiting else 'the strict device'} alone")
-    cupy_cpu.check_errors()
-    return 0 if set(found) == REFUSED and waiting == strict else 1
-
-
-if __name__ == "__main__":
-    cupy_cpu.exit(main())

@@ -7,6 +7,7 @@ complete at any time; what is asynchronous on a GPU is synchronous here.
 
 from __future__ import annotations
 
+import bisect
 import ctypes
 import itertools
 import threading
@@ -115,14 +116,17 @@ class _Block(NamedTuple):
 
 
 _blocks: dict[int, _Block] = {}
+_starts: list[int] = []  # the keys of _blocks, sorted
 
 
 def _owner(pointer: int) -> _Block | None:
     """Return the block of device memory that a pointer, perhaps into its middle, belongs to."""
-    for start, block in _blocks.items():
-        if start <= pointer < start + block.size:
-            return block
-    return None
+    position = bisect.bisect_right(_starts, pointer) - 1
+    if position < 0:
+        return None
+    start = _starts[position]
+    block = _blocks[start]
+    return block if pointer < start + block.size else None
 
 
 def _allocate(size: int) -> int:
@@ -137,11 +141,13 @@ def _malloc(size: int) -> int:
     pointer = _allocate(size)
     _libc.memset(pointer, _POISON, size)
     _blocks[pointer] = _Block(size, _get_device())
+    bisect.insort(_starts, pointer)
     return pointer
 
 
 def _free(pointer: int) -> None:
     if _blocks.pop(pointer, None) is not None:
+        del _starts[bisect.bisect_left(_starts, pointer)]
         _libc.free(pointer)
 
 

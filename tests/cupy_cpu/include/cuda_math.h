@@ -1,5 +1,5 @@
-// CUDA's mathematical functions that the C++ library has not. CuPy's kernels, and most of all those of
-// cupyx.scipy.special, call them; double precision is kept to about 1e-13.
+// CUDA's mathematical functions that the C++ library has not. CuPy's kernels call them, most of all
+// those of cupyx.scipy.special; double precision is kept to about 1e-13.
 #pragma once
 
 inline double sinpi(double x) {
@@ -24,8 +24,8 @@ inline double erfcx(double x) {
   return sum / (x * std::sqrt(M_PI));
 }
 
-// The inverse of erfc: an estimate good to a few digits, then Halley's iteration. Above one the work
-// is done on erf, which keeps the digits that erfc has lost there.
+// The inverse of erfc: an estimate good to a few digits, then Halley's iteration. Away from zero
+// the work is done on erf, which keeps the digits that erfc has lost there.
 inline double erfinv(double y);
 inline double erfcinv(double y) {
   if (y <= 0 || y >= 2) return y == 0 ? INFINITY : y == 2 ? -INFINITY : NAN;

@@ -38,7 +38,7 @@ _VIEWS = {
 }
 #: Functions that return their argument itself where there is nothing to do.
 _SAME_OBJECT = {"astype", "real", "squeeze"}
-#: Functions that wait for the device, as counted on CuPy (array_api_calls.py compares).
+#: Functions that wait for the device, as counted on CuPy (conformance.py compares).
 _SYNCHRONISING = {
     "clip",
     "linalg.pinv",
