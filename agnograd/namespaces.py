@@ -343,13 +343,13 @@ def namespace(backend: str | None = None) -> Namespace:
 
 def _around(space: Space) -> Namespace:
     """The one namespace of a backend."""
-    if space.wrapped is None:
+    found: Any = space.wrapped
+    if found is None:
         with _making:
-            # Another thread may have been quicker.
-            if not vars(space)["wrapped"]:
-                space.wrapped = Namespace(space)
-    found: Namespace = space.wrapped
-    return found
+            found = space.wrapped
+            if found is None:
+                found = space.wrapped = Namespace(space)
+    return found  # type: ignore[no-any-return]
 
 
 def _namespace_of(space: Space, api_version: str | None) -> Namespace:

@@ -133,11 +133,9 @@ class Manager:
         PluginError
             If a plugin is broken and ``AGNOGRAD_PLUGIN_ERRORS`` is ``raise``. The others are loaded all the same.
         """
-        if self._scanned:
-            return
         problems: list[tuple[Record, BaseException]] = []
         with self._lock:
-            if vars(self)["_scanned"]:  # by another thread meanwhile
+            if self._scanned:
                 return
             self._scanned = True
             points = importlib.metadata.entry_points(group=GROUP)
@@ -605,8 +603,13 @@ _install(manager)
 
 
 @contextmanager
-def isolated() -> Iterator[Manager]:
-    """A manager with the built-in plugins only, for tests; the process's own comes back afterwards.
+def isolated(*, installed: bool = False) -> Iterator[Manager]:
+    """A manager of its own for a test; the process's own comes back afterwards, with all its tables.
+
+    Parameters
+    ----------
+    installed : bool
+        Whether it reads the entry points, as the process's own does. By default it has the built-in plugins only.
 
     Examples
     --------
@@ -624,7 +627,7 @@ def isolated() -> Iterator[Manager]:
     table.contested.clear()
     table.forget_bodies()
     manager = Manager()
-    manager._scanned = True
+    manager._scanned = not installed
     _install(manager)
     try:
         yield manager

@@ -38,8 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=25, help="interleaved rounds for each workload (%(default)s)")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it; may be given again")
-    parser.add_argument("--engines", nargs="+", choices=installed(), default=installed(), help="which of those installed")
-    parser.add_argument("--workloads", nargs="+", choices=workloads.TIMED, default=workloads.TIMED, help="which to time")
+    parser.add_argument("--engines", nargs="+", choices=installed(), default=installed(), help="of those installed")
+    parser.add_argument(
+        "--workloads", nargs="+", choices=workloads.TIMED, default=workloads.TIMED, help="those to time"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples and ratios there")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
 

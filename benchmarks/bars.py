@@ -53,7 +53,7 @@ def _memory(results: Results) -> float | None:
 
 
 BARS = [
-    Bar("chain of 1000 operations, c and b constant arrays: time over that of HIPS autograd", 0.35, "x", _ratio("a", "hips")),
+    Bar("1000 operations, c and b constant arrays: time over that of HIPS autograd", 0.35, "x", _ratio("a", "hips")),
     Bar("the same over that of torch eager", 0.6, "x", _ratio("a", "torch")),
     Bar("50 layers of 8 MB: peak of memory over that of torch eager", 1.1, "x", _memory),
     Bar("import agnograd: own time", 60.0, " ms", lambda r: r.startup.own if r.startup else None),

@@ -60,10 +60,10 @@ class Hand(Engine):
     label = "NumPy by hand"
     package = "numpy"
 
-    def record(self, workload: Workload, leaves: Sequence[Any], constants: Sequence[Any]) -> Any:  # noqa: ARG002
+    def record(self, workload: Workload, _leaves: Sequence[Any], _constants: Sequence[Any]) -> Any:
         return workload, workload.forward()[1]
 
-    def backward(self, root: Any, leaves: Sequence[Any]) -> list[Any]:  # noqa: ARG002
+    def backward(self, root: Any, _leaves: Sequence[Any]) -> list[Any]:
         workload, saved = root
         return workload.backward(saved)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 import random
 import statistics
 import sys
@@ -98,7 +99,8 @@ def without(row: Row) -> Callable[..., Any]:
     source = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function))))
     for old, new in row.changes.items():
         if old not in source:
-            msg = f"{function.__module__}.{function.__qualname__} has no {old!r}: bring the ledger's row {row.feature!r} up to date"
+            where = f"{function.__module__}.{function.__qualname__}"
+            msg = f"{where} has no {old!r}: bring the ledger's row {row.feature!r} up to date"
             raise LookupError(msg)
         source = source.replace(old, new)
     namespace = vars(sys.modules[function.__module__]) | dict(row.names)
@@ -106,7 +108,7 @@ def without(row: Row) -> Callable[..., Any]:
     return namespace[function.__name__]  # type: ignore[no-any-return]
 
 
-# -- programs -----------------------------------------------------------------------------------------------------------
+# -- programs --------------------------------------------------------------------------------------------------------
 
 _VALUES = np.linspace(0.1, 1.0, 10)
 
@@ -171,8 +173,17 @@ ROWS = [
     Row("views: a slice is known to its base", GETITEM, {"if view:": "if False:"}),
     Row("views: a reshaped array is known to its base", RESHAPE, {"if view:": "if False:"}),
     Row("nothing: the error of this method", WALK, {}),
-    Row("several backends: namespace by type", WALK, {"xp = spaces[type(g)]": "xp = space"}, {"space": spaces[np.ndarray]}),
-    Row("complex numbers: rule by dtype", WALK, {"variant.rule if g.dtype in xp.reals else variant.adjoint": "variant.rule"}),
+    Row(
+        "several backends: namespace by type",
+        WALK,
+        {"xp = spaces[type(g)]": "xp = space"},
+        {"space": spaces[np.ndarray]},
+    ),
+    Row(
+        "complex numbers: rule by dtype",
+        WALK,
+        {"variant.rule if g.dtype in xp.reals else variant.adjoint": "variant.rule"},
+    ),
     Row("devices: a guard around the rule", WALK, {"guard is None": "True"}),
     Row("partial cotangents of indexing", WALK, {"type(g) is Partial": "False"}),
     Row("gradients of other tensors than leaves", WALK, {"wanted and node in wanted": "False"}),
@@ -194,11 +205,12 @@ def measure(*, rounds: int, operations: int = 300) -> list[Entry]:
         In each of these runs.
     """
     multiply, x, constant = OPS["multiply"].call, _leaf(), ag.asarray(_VALUES)
+    nothing = _timed(operator.is_, 1, 1)
     numpy_alone = _timed(np.multiply, _VALUES, _VALUES)
     plain = _timed(multiply, constant, constant)
     recorded = _timed(multiply, x, x)
     entries = [
-        _difference("NumPy's own call", "multiply two arrays", numpy_alone, _timed(lambda a, b: None, 0, 0), rounds, operations),
+        _difference("NumPy's own call", "multiply two arrays", numpy_alone, nothing, rounds, operations),
         _difference("a tensor around the result", "multiply two constants", plain, numpy_alone, rounds, operations),
         _difference("recording", MULTIPLY.title, recorded, plain, rounds, operations),
     ]
@@ -221,7 +233,7 @@ def _difference(feature: str, title: str, full: Run, stripped: Run, rounds: int,
     return Entry(feature, title, Ratio(low, median, high), statistics.median(a for a, _ in pairs))
 
 
-# -- tables -------------------------------------------------------------------------------------------------------------
+# -- tables ----------------------------------------------------------------------------------------------------------
 
 _COLUMNS = ("feature", "operation", "ns", "quartiles", "of it")
 
@@ -258,9 +270,9 @@ def markdown(entries: Sequence[Entry]) -> str:
     lines = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
     return f"""# What features cost an operation
 
-Written by `python -m benchmarks ledger`; do not edit. {facts["date"]}, {facts["cpu"]}, {facts["python"]}, {versions}; one
-thread, CPU time, arrays of 10 float64 elements. "of it" is the share of the whole operation with everything in it, which
-can be compared between machines; nanoseconds cannot. A difference within the rows "nothing" is none.
+Written by `python -m benchmarks ledger`; do not edit. {facts["date"]}, {facts["cpu"]}, {facts["python"]}, {versions};
+one thread, CPU time, arrays of 10 float64 elements. "of it" is the share of the whole operation with everything in it,
+which can be compared between machines; nanoseconds cannot. A difference within the rows "nothing" is none.
 
 {lines}
 

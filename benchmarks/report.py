@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import Verdict
@@ -13,6 +12,9 @@ from benchmarks.compare import Once, Ratio, Timing
 from benchmarks.engines import ENGINES
 from benchmarks.results import Results, surroundings
 from benchmarks.startup import Startup
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> None:
@@ -32,7 +34,8 @@ def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> Non
 def where(facts: Mapping[str, Any]) -> str:
     """Date, machine and versions in a line."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    return f"{facts['date']}, {facts['cpu']} ({facts['cores']} cores), {facts['python']}, {versions}; one thread, CPU time"
+    machine = f"{facts['cpu']} ({facts['cores']} cores)"
+    return f"{facts['date']}, {machine}, {facts['python']}, {versions}; one thread, CPU time"
 
 
 def _timings(timings: Sequence[Timing]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import platform
 import re
@@ -51,7 +51,7 @@ def _timing(timing: Timing) -> dict[str, Any]:
             engine: {
                 "microseconds per operation": timing.microseconds(engine)._asdict(),
                 "ratio to hand": timing.ratio(engine, "hand")._asdict(),
-                "agnograd over this": timing.ratio("agnograd", engine)._asdict() if "agnograd" in timing.samples else None,
+                "agnograd over this": timing.ratio("agnograd", engine)._asdict(),
                 "samples": [times._asdict() for times in samples],
             }
             for engine, samples in timing.samples.items()
@@ -66,7 +66,7 @@ def _once(run: Once) -> dict[str, Any]:
 def surroundings(engines: Sequence[str]) -> dict[str, Any]:
     """Date, machine and versions: figures mean little without them."""
     return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "system": platform.system(),

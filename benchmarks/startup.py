@@ -58,8 +58,8 @@ def measure(engines: Sequence[str], *, runs: int = 7) -> Startup:
     statements = {name: code for name, code in STATEMENTS.items() if name.partition(",")[0] in engines}
     seconds: dict[str, list[float]] = {name: [] for name in ("", *statements)}
     for _ in range(runs + 1):
-        for name in seconds:
-            seconds[name].append(_cpu_seconds(statements.get(name, "pass")))
+        for name, times in seconds.items():
+            times.append(_cpu_seconds(statements.get(name, "pass")))
     bare = statistics.median(seconds.pop("")[1:])
     cpu = {name: (statistics.median(times[1:]) - bare) * 1000 for name, times in seconds.items()}
     return Startup(own / 1000, total / 1000, len(modules), loaded, cpu)

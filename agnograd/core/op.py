@@ -190,7 +190,7 @@ class Op:
         self.tier = tier
         self.body = body
         self.samples = tuple(samples)
-        self.doc = doc
+        self.doc = doc or f"The standard's ``{self.name}``, differentiable where the table says so."
         self.view = view
         self.connected = connected
         self.partials: dict[str, Rule | int] = {}
@@ -218,7 +218,7 @@ class Op:
     @property
     def differentiable(self) -> tuple[str, ...]:
         """Names of the array arguments that have a derivative."""
-        if self.joint_vjp is not None:
+        if self.joint_vjp is not None or self.tier == "composite":
             return self.arrays
         return tuple(n for n in self.arrays if n in self.partials or n in self.transposes)
 

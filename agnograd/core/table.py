@@ -317,7 +317,7 @@ class _Bodies(dict[type, Callable[..., Any]]):
             space = getattr(space, part)
         by_position = self.op.positional_only
         self[type_] = body = _by_position(space, by_position) if by_position else space
-        return body  # type: ignore[no-any-return]
+        return body
 
 
 def _by_position(function: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:

@@ -94,8 +94,8 @@ embed = linear(
     body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key),
     x=lambda xp, g, key: xp.getitem(g, key=key),
     samples=[
-        Sample((Uniform(shape=(4,)),), {"key": 1, "shape": (3, 4)}),
-        Sample((Uniform(shape=(2, 4)),), {"key": (slice(1, None),), "shape": (3, 4)}),
+        Sample((Uniform(shape=(4,)),), {"key": (1, ...), "shape": (3, 4)}),
+        Sample((Uniform(shape=(2, 4)),), {"key": (slice(1, None), ...), "shape": (3, 4)}),
         Sample((Uniform(shape=(4,), kind="complex"),), {"key": (0, slice(None)), "shape": (3, 4)}),
         Sample((Uniform(),), {"key": [1, 0, 1], "shape": (2,)}),
         Sample((Uniform(),), {"key": ([1, 0, 1], [2, 3, 2]), "shape": (3, 4)}),

@@ -9,7 +9,7 @@ operations and backends enter by being registered::
 from __future__ import annotations
 
 from agnograd.testing.gradcheck import GradcheckError, check_first_order, check_second_order, gradcheck
-from agnograd.testing.matrix import Row, count_computes, forbid_compute, rows
+from agnograd.testing.matrix import Row, count_computes, forbid_compute, over_cases, rows
 from agnograd.testing.samples import Arguments, Case, build, cases
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "count_computes",
     "forbid_compute",
     "gradcheck",
+    "over_cases",
     "rows",
 ]

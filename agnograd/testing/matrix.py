@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from agnograd.core.table import Space, spaces
 from agnograd.errors import BackendUnavailableError
@@ -204,3 +204,49 @@ def _no_synchronisation() -> Iterator[None]:
 
 
 GUARDS.update(dask=forbid_compute, strict=_strict_flags, cupy=_no_synchronisation)
+
+
+# -- which cases a test is about ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What `over_cases` was given."""
+
+    keep: Callable[[Any], bool]
+    precisions: tuple[str, ...]
+    slow_on: tuple[str, ...]
+    backends: tuple[str, ...] | None
+
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+
+
+def over_cases(
+    keep: Callable[[Any], bool] = lambda case: True,
+    *,
+    precisions: tuple[str, ...] = (DOUBLE, SINGLE),
+    slow_on: tuple[str, ...] = (),
+    backends: tuple[str, ...] | None = None,
+) -> Callable[[Test], Test]:
+    """Run a test for every row of the matrix and every case of the table.
+
+    The test takes the fixtures ``agnograd_row``, ``agnograd_case`` and ``agnograd_precision``.
+
+    Parameters
+    ----------
+    keep : callable
+        ``keep(case)``: whether the test is about that case.
+    precisions : tuple of str
+        Real dtypes, of those that the row has.
+    slow_on : tuple of str
+        Backends on which all but a few samples of each operation are marked slow.
+    backends : tuple of str or None
+        The only backends on which the test makes sense.
+    """
+
+    def decorate(test: Test) -> Test:
+        test.agnograd_selection = Selection(keep, precisions, slow_on, backends)  # type: ignore[attr-defined]
+        return test
+
+    return decorate

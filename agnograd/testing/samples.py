@@ -43,6 +43,11 @@ class Case:
         return self.op.samples[self.number]
 
     @property
+    def key(self) -> tuple[str, int]:
+        """Operation and position: what the case is known by."""
+        return self.op.name, self.number
+
+    @property
     def is_edge(self) -> bool:
         """Whether expected gradients are given, because a finite difference would not tell."""
         return self.sample.gradient is not None

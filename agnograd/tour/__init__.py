@@ -135,8 +135,14 @@ def _fit(names: list[str], steps: int | None, console: Console, problems: list[s
     console.print(f"\n{data.text}\n", style="italic")
     _show_code(f"{inspect.getsource(classifier.predict)}\n\n{inspect.getsource(classifier.loss)}".rstrip(), console)
     console.print()
-    fits = {name: _fit_on(name, data, steps or classifier.steps_for(name), console) for name in names}
-    _show_fits(fits, console)
+    fits = {}
+    for name in names:
+        try:
+            fits[name] = _fit_on(name, data, steps or classifier.steps_for(name), console)
+        except Exception as error:  # the other backends go on
+            problems.append(f"the fit failed on {name}: {type(error).__name__}: {error}")
+    if fits:
+        _show_fits(fits, console)
     return {
         "data": data.text,
         "fits": {

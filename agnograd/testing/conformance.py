@@ -1,0 +1,371 @@
+"""What every operation of the table must do on every backend.
+
+Run it for a plugin's operations or backend, once they are installed::
+
+    pytest --pyargs agnograd.testing.conformance --agnograd-ops='special.*' --agnograd-backends=numpy,dask
+
+Samples come from the table; what they are tested for is written here once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from agnograd import jvp, vjp
+from agnograd.autograd import backward
+from agnograd.core.array import Array, innermost
+from agnograd.core.op import Op
+from agnograd.core.table import OPS, Space, forget_bodies, spaces
+from agnograd.namespaces import namespace
+from agnograd.tensors import Tensor
+from agnograd.testing.gradcheck import (
+    check_first_order,
+    check_kept,
+    check_second_order,
+    compute,
+    leaves,
+    like,
+    rebuild,
+)
+from agnograd.testing.matrix import DOUBLE, SINGLE, Row, during_calls, during_rules, over_cases, rows
+from agnograd.testing.samples import Arguments, Case, invoke
+
+# -- values -------------------------------------------------------------------------------------------------------------
+
+
+@over_cases()
+def test_value(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """Values, shapes and dtypes are NumPy's, results are tensors on the device of the arguments."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    arrays = [Tensor(x, None) if hasattr(x, "dtype") else x for x in made.arrays]
+    with _passes(row, case):
+        out = leaves(invoke(case.op, _function(row, case.op), arrays, made.params))
+        raw = leaves(invoke(case.op, case.op.call, made.arrays, made.params))
+    assert all(type(x) is Tensor and not x.requires_grad for x in out), [type(x) for x in out]
+    assert not any(isinstance(x, Array) for x in raw), [type(x) for x in raw]
+    expected = _reference(case, made)
+    _assert_close(out, expected, agnograd_precision)
+    _assert_close(raw, expected, agnograd_precision)
+    if not case.op.changes_backend:
+        device = next(str(row.space.device(x)) for x in made.arrays if hasattr(x, "dtype"))
+        assert [str(x.device) for x in out] == [device] * len(out)
+
+
+@over_cases(lambda case: case.op.tier == "none")
+def test_no_gradient(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """Where nothing carries a gradient, wrappers of every kind give the plain result, and it requires none."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    floats = [i for i, x in enumerate(made.host) if hasattr(x, "dtype") and x.dtype.kind in "fc"]
+    seen: list[Any] = []
+
+    def f(*primals: Any) -> Any:
+        out = made.function(only=floats)(*primals)
+        seen.append(out)
+        return primals
+
+    primals = tuple(made.arrays[i] for i in floats)
+    with _passes(row, case):
+        if floats:
+            f(*[Tensor(x, None).requires_grad_() for x in primals])
+            vjp(f, *primals)
+            jvp(f, primals, primals)
+            jvp(lambda *x: vjp(f, *x)[0], primals, primals)
+            vjp(lambda *x: jvp(f, x, x)[0], *primals)
+        else:
+            f()
+    expected = _reference(case, made)
+    for out in seen:
+        assert not isinstance(out, Tensor) or not out.requires_grad
+        _assert_close(leaves(out), expected, agnograd_precision)
+
+
+# -- derivatives --------------------------------------------------------------------------------------------------------
+
+
+def _smooth(case: Case) -> bool:
+    return case.op.tier != "none" and not case.is_edge
+
+
+@over_cases(_smooth, precisions=(DOUBLE,))
+def test_first_order(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """VJP against differences, JVP against VJP; shape, dtype and device of a gradient are its argument's."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    check_first_order(
+        made.function(_function(row, case.op)),
+        made.primals,
+        passes=lambda: _passes(row, case),
+        rules=lambda: _rules(row, case),
+    )
+
+
+@over_cases(_smooth, precisions=(DOUBLE,), slow_on=("dask",))
+def test_second_order(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """The four pairs of modes against differences and one another."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    check_second_order(
+        made.function(_function(row, case.op)), made.primals, passes=lambda: _passes(row, case)
+    )
+
+
+@over_cases(_smooth, precisions=(SINGLE,))
+def test_single_precision(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """float32 stays float32 in both modes, and the derivatives are those of double precision on NumPy."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    results = _derivatives(row, case, made)
+    value, gradients, tangents = results
+    check_kept(gradients, made.primals)
+    check_kept(tangents, value)
+    host = rows(["numpy"])[0]
+    double = case.build(host, DOUBLE)
+    expected = _derivatives(host, case, double)
+    for got, wanted in zip(compute(results)[1:], compute(expected)[1:], strict=True):
+        for a, b in zip(got, wanted, strict=True):
+            assert a.shape == b.shape
+            difference = abs(a - b).max() if a.size else 0.0
+            assert difference <= 1e-5 * (1 + (abs(b).max() if b.size else 0)), (a, b)
+
+
+def _derivatives(row: Row, case: Case, made: Arguments) -> tuple[list[Any], list[Any], list[Any]]:
+    """Values, gradients and tangents for weights that count up."""
+    import numpy as np
+
+    def weights(x: Any) -> Any:
+        size = int(np.prod(x.shape))
+        return like(innermost(x), (np.arange(size) % 3 - 0.5).reshape(tuple(x.shape)))
+
+    f = made.function()
+    primals = tuple(made.primals)
+    with _passes(row, case):
+        value, pullback = vjp(f, *primals)
+    cotangent = rebuild(value, [weights(y) for y in leaves(value)])
+    with _passes(row, case), _rules(row, case):
+        gradients = list(pullback(cotangent))
+        _, tangent = jvp(f, primals, tuple(weights(x) for x in primals))
+    return leaves(value), gradients, leaves(tangent)
+
+
+@over_cases(lambda case: case.is_edge)
+def test_edge(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """At values where the derivative is a convention it is what the table says, in both modes."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    given = case.sample.gradient
+    assert given is not None
+    wanted = [given[i] for i in made.positions]
+    f = made.function()
+    primals = tuple(made.primals)
+    with _passes(row, case):
+        value, pullback = vjp(f, *primals)
+        with _rules(row, case):
+            gradients = pullback(row.space.ones_like(value))
+            tangents = [
+                jvp(f, primals, tuple(_ramp(x) if i == k else row.space.zeros_like(x) for i, x in enumerate(primals)))[1]
+                for k in range(len(primals))
+            ]
+    check_kept(gradients, primals)
+    gradients, tangents, ramps = compute((list(gradients), tangents, [_ramp(x) for x in primals]))
+    _assert_close(gradients, wanted, agnograd_precision, dtypes=False)
+    for tangent, ramp, expected in zip(tangents, ramps, wanted, strict=True):
+        _assert_close([tangent.sum()], [(ramp.conj() * expected).sum().real], agnograd_precision, dtypes=False)
+
+
+def _ramp(x: Any) -> Any:
+    """1, 2, 3 ... in the shape of `x`: each element tells in a sum."""
+    import numpy as np
+
+    return like(x, np.arange(1.0, 1 + int(np.prod(x.shape))).reshape(tuple(x.shape)))
+
+
+@over_cases(lambda case: case.op.tier != "none", precisions=(DOUBLE,), slow_on=("dask",))
+def test_backward(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """Tensors that require grad get the gradients of `vjp`, all together and each alone."""
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    f = made.function(_function(row, case.op))
+    primals = made.primals
+    value, pullback = vjp(f, *primals)
+    ones = [row.space.ones_like(y) if not case.op.changes_backend else y * 0 + 1 for y in leaves(value)]
+    expected = list(pullback(rebuild(value, ones)))
+
+    everything = tuple(range(len(primals)))
+
+    def pass_back(chosen: tuple[int, ...]) -> list[Any]:
+        tensors = [Tensor(x, None).requires_grad_(i in chosen) for i, x in enumerate(primals)]
+        with _passes(row, case):
+            out = leaves(f(*tensors))
+            roots = [(y, Tensor(g, None)) for y, g in zip(out, ones, strict=True) if y.requires_grad]
+            assert len(roots) == len(out) or chosen != everything
+            with _rules(row, case):
+                backward([y for y, _ in roots], [g for _, g in roots])
+        assert all(x.grad is None for i, x in enumerate(tensors) if i not in chosen)
+        return [tensors[i].grad for i in chosen]
+
+    together = pass_back(everything)
+    check_kept(together, primals)
+    alone = [pass_back((i,))[0] for i in everything] if len(everything) > 1 else []
+    expected, together, alone = compute((expected, together, alone))
+    _assert_close(together, expected, agnograd_precision)
+    if alone:
+        _assert_close(alone, expected, agnograd_precision)
+
+
+# -- rules --------------------------------------------------------------------------------------------------------------
+
+# What rules may ask of the namespace beside the standard's names and the table's operations.
+_ENGINE = {"add_into", "copy", "device", "floats", "fft", "linalg", "partial_cotangent", "reals", "set"}
+# Bodies of these reach through to the backend: that is what they are for.
+_REACH_THROUGH = {"to_backend": {"backend"}, "to_device": {"backend"}}
+# Each of these makes a GPU wait or a lazy array compute on some backend.
+_FORBIDDEN = {"clip", "nonzero", "repeat", "sign", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+
+
+@over_cases(lambda case: not case.op.changes_backend, precisions=(DOUBLE,), backends=("numpy",))
+def test_names(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """Rules and bodies use names of the standard and of the table only, and none that synchronises."""
+    import array_api_strict
+
+    case, row = agnograd_case, agnograd_row
+    made = case.build(row, agnograd_precision)
+    primals = tuple(made.primals)
+    with _spying() as names:
+        if primals:
+            value, pullback = vjp(made.function(), *primals)
+            pullback(rebuild(value, [row.space.ones_like(y) for y in leaves(value)]))
+            jvp(made.function(), primals, primals)
+        else:
+            made.function()()
+    own = {name.rpartition(".")[2] for name in OPS}
+    allowed = {*dir(array_api_strict), *own, *_ENGINE, *_REACH_THROUGH.get(case.op.name, ())}
+    assert names <= allowed, f"not in the standard: {sorted(names - allowed)}"
+    assert not names & _FORBIDDEN, f"synchronises: {sorted(names & _FORBIDDEN)}"
+
+
+# Who asks: rules of the package, what they call, and plugins; not the engine, nor Python.
+_RULES = ("agnograd.core.op", "agnograd.core.rules")
+_NO_RULES = ("agnograd", "array_api_compat", "contextlib", "functools")
+
+
+class _Spy(Space):
+    """NumPy's namespace, where the table's own operations run in standard names; remembers what rules ask it for."""
+
+    names: set[str] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if caller.startswith("agnograd.ops.") or caller in _RULES or caller.partition(".")[0] not in _NO_RULES:
+            _Spy.names.add(name)
+        return super().__getattribute__(name)
+
+
+@contextlib.contextmanager
+def _spying() -> Iterator[set[str]]:
+    real = spaces.named("numpy")
+    spy = _Spy(
+        real.name,
+        real.module,
+        kernels={name: kernel for name, kernel in real.kernels.items() if hasattr(real.module, name)},
+        device=real.device,
+        copy=real.copy,
+        is_scalar=real.is_scalar,
+        backend=real.backend,
+    )
+    replaced = {type_: space for type_, space in spaces.items() if space is real}
+    _Spy.names = set()
+    spaces.update(dict.fromkeys(replaced, spy))
+    forget_bodies()
+    try:
+        yield _Spy.names
+    finally:
+        spaces.update(replaced)
+        forget_bodies()
+
+
+# -- helpers ------------------------------------------------------------------------------------------------------------
+
+
+def _passes(row: Row, case: Case) -> contextlib.AbstractContextManager[Any]:
+    # Going over to another library is the one operation that has to compute and to wait.
+    return contextlib.nullcontext() if case.op.changes_backend else during_calls(row.backend)
+
+
+def _rules(row: Row, case: Case) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext() if case.op.changes_backend else during_rules(row.backend)
+
+
+def _function(row: Row, op: Op) -> Callable[..., Any]:
+    """The operation as the backend's namespace has it."""
+    found: Any = namespace(row.backend)
+    for part in op.name.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def _references() -> dict[str, Callable[..., Any]]:
+    """What the table's own operations mean, in NumPy."""
+    import numpy as np
+
+    def embed(x: Any, *, key: Any, shape: Any) -> Any:
+        out = np.zeros(shape, x.dtype)
+        np.add.at(out, key, x)
+        return out
+
+    def scatter_add(x: Any, indices: Any, value: Any) -> Any:
+        out = x.copy()
+        np.add.at(out, indices, value)
+        return out
+
+    def setitem(x: Any, value: Any, *, key: Any) -> Any:
+        out = x.copy()
+        out[key] = value
+        return out
+
+    return {
+        "clone": np.copy,
+        "embed": embed,
+        "getitem": lambda x, key: x[key],
+        "norm": lambda x: np.asarray(np.linalg.norm(x.reshape(-1)), dtype=x.real.dtype),
+        "scatter_add": scatter_add,
+        "setitem": setitem,
+        "to_backend": lambda x, name: x,
+        "to_device": lambda x, device: x,
+    }
+
+
+def _reference(case: Case, made: Arguments) -> list[Any]:
+    """NumPy's result; for operations that NumPy does not have, that of the NumPy backend."""
+    import array_api_compat.numpy as xp
+    import numpy as np
+
+    op = case.op
+    function: Any = _references().get(op.name)
+    if function is None:
+        function = xp
+        for part in op.name.split("."):
+            function = getattr(function, part, None)
+    if function is None:
+        function = op.call
+    with np.errstate(all="ignore"):
+        return [np.asarray(x) for x in leaves(invoke(op, function, made.host, made.host_params))]
+
+
+def _assert_close(got: list[Any], expected: list[Any], precision: str, *, dtypes: bool = True) -> None:
+    import numpy as np
+
+    tolerance = 1e-12 if precision == DOUBLE else 1e-5
+    values = compute(got)
+    assert len(values) == len(expected)
+    for a, b in zip(values, expected, strict=True):
+        b = np.asarray(b)
+        assert a.shape == b.shape
+        if dtypes:
+            assert a.dtype == b.dtype
+        single = a.dtype in ("float32", "complex64") or b.dtype in ("float32", "complex64")
+        np.testing.assert_allclose(a, b, rtol=1e-5 if single else tolerance, atol=1e-5 if single else tolerance)

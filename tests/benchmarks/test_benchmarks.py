@@ -1,0 +1,181 @@
+"""The benchmark's workloads are right and its machinery runs. Nothing is timed here."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("benchmarks.workloads", reason="benchmarks/ is not part of the wheel")
+
+from rich.console import Console
+
+from benchmarks import __main__ as command
+from benchmarks import bars, compare, guard, ledger, report
+from benchmarks.compare import Once, Ratio, Timing, WrongGradientError
+from benchmarks.engines import ENGINES
+from benchmarks.results import Results
+from benchmarks.session import Session
+from benchmarks.startup import Startup
+from benchmarks.worker import Times, Worker, environment
+from benchmarks.workloads import NAMES, TIMED, make
+
+
+def gradients(engine, name):
+    session = Session(engine)
+    session.prepare(name, small=True)
+    return session.gradients()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_by_hand_are_differences(name):
+    workload = make(name, small=True)
+    found = workload.backward(workload.forward()[1])
+    draw = np.random.default_rng(0)
+    for leaf, g in zip(workload.leaves, found, strict=True):
+        direction, step = draw.normal(size=leaf.shape), 1e-6
+        values = []
+        for sign in (1, -1):
+            leaf += sign * step * direction
+            values.append(workload.forward()[0])
+            leaf -= sign * step * direction
+        np.testing.assert_allclose((values[0] - values[1]) / (2 * step), np.sum(g * direction), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_agnograd_agrees_with_the_gradient_by_hand(name):
+    compare.check(name, "agnograd", gradients("agnograd", name), gradients("hand", name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_function_and_gradient_by_hand_belong_together(name):
+    workload = make(name, small=True)
+    np.testing.assert_allclose(workload.function(np, *workload.leaves, *workload.constants), workload.forward()[0])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda gs: gs[:-1],
+        lambda gs: [*gs[:-1], gs[-1][1:]],
+        lambda gs: [*gs[:-1], gs[-1].astype("float32")],
+        lambda gs: [*gs[:-1], gs[-1] * (1 + 1e-6)],
+        lambda gs: [*gs[:-1], gs[-1] * np.nan],
+    ],
+    ids=["number", "shape", "dtype", "value", "nan"],
+)
+def test_a_wrong_gradient_is_refused(wrong):
+    right = gradients("hand", "b")
+    compare.check("b", "hand", right, right)
+    with pytest.raises(WrongGradientError, match="'b'"):
+        compare.check("b", "hand", wrong(right), right)
+
+
+def test_rounds_are_paired():
+    rounds = []
+    (timing,) = compare.timings(["a"], ["hand", "agnograd"], rounds=3, small=True, done=lambda: rounds.append(1))
+    assert len(rounds) == 3
+    assert {engine: len(samples) for engine, samples in timing.samples.items()} == {"hand": 3, "agnograd": 3}
+    assert timing.ratio("hand", "hand") == Ratio(1, 1, 1)
+    assert timing.microseconds("agnograd").backward > 0
+
+
+def test_one_run_in_a_fresh_process():
+    hand, own = compare.once("l", ["hand", "agnograd"], small=True)
+    assert (hand.engine, own.engine) == ("hand", "agnograd")
+    assert own.peak >= 0
+
+
+def test_a_worker_that_fails_is_reported(capfd):
+    with Worker("hand") as worker, pytest.raises(RuntimeError, match="failed at prepare"):
+        worker.ask("prepare", "no such workload")
+    assert "KeyError" in capfd.readouterr().err
+
+
+def test_workers_measure_one_thread_and_choose_their_own_kernels(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert environment()["OMP_NUM_THREADS"] == "1"
+    assert "OPENBLAS_CORETYPE" not in environment()
+
+
+def test_engines_say_whether_they_are_installed(monkeypatch):
+    assert ENGINES["hand"].installed()
+    monkeypatch.setattr(ENGINES["torch"], "package", "no_such_package")
+    assert not ENGINES["torch"].installed()
+
+
+# -- bars -------------------------------------------------------------------------------------------------------------
+
+
+def made_up(*, hips=10.0, torch=10.0, torch_peak=100, own_import=30.0):
+    times = {"hand": 1.0, "agnograd": 3.0, "hips": hips, "torch": torch}
+    samples = {engine: [Times(t / 2, t / 2, 0.0)] * 3 for engine, t in times.items()}
+    return Results(
+        ["hand", "agnograd"],
+        timings=[Timing("a", "chain", 1000, samples)],
+        memory=[Once("agnograd", Times(1, 1, 0), 100), Once("torch", Times(1, 1, 0), torch_peak)],
+        startup=Startup(own_import, 50.0, 100, [], {"agnograd": 50.0}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("missed", "results"),
+    [
+        ([], made_up()),
+        ([0], made_up(hips=8.0)),
+        ([1], made_up(torch=4.0)),
+        ([2], made_up(torch_peak=90)),
+        ([3], made_up(own_import=61.0)),
+    ],
+)
+def test_bars(missed, results):
+    verdicts = bars.judge(results)
+    assert [i for i, verdict in enumerate(verdicts) if not verdict.kept] == missed
+    text = io.StringIO()
+    report.show(results, verdicts, Console(file=text, width=200))
+    assert text.getvalue().count("NO") == len(missed)
+
+
+def test_what_was_not_measured_misses_no_bar():
+    assert {verdict.kept for verdict in bars.judge(Results(["hand", "agnograd"]))} == {None}
+
+
+@pytest.mark.parametrize("limit", [1e-6, 1e6])
+def test_check_decides_the_exit_code(monkeypatch, tmp_path, limit, capsys):
+    bar = bars.Bar("a", limit, "x", lambda results: results.timing("a").ratio("agnograd", "hand").median)
+    monkeypatch.setattr(bars, "BARS", [bar])
+    monkeypatch.setattr(
+        compare, "timings", lambda *args, done, **options: [made_up().timings[0]._replace(workload="a")]
+    )
+    arguments = ["--only", "time", "--engines", "agnograd", "--rounds", "2", "--json", str(tmp_path / "out.json")]
+    assert command.main([*arguments, "--check"]) == (limit < 1)
+    assert command.main(arguments) == 0
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written["timings"][0]["engines"]["agnograd"]["ratio to hand"]["median"] == 3.0
+    assert written["bars"][0]["kept"] is (limit > 1)
+    assert written["where"]["versions"]["numpy"] == np.__version__
+    capsys.readouterr()
+
+
+# -- ledger and guard -------------------------------------------------------------------------------------------------
+
+
+def test_every_row_of_the_ledger_can_be_measured():
+    entries = ledger.measure(rounds=2, operations=6)
+    assert [entry.feature for entry in entries[3:]] == [row.feature for row in ledger.ROWS]
+    page = ledger.markdown(entries)
+    for row in ledger.ROWS:
+        assert row.feature in page
+    for feature in ledger.ABSENT:
+        assert f"| {feature} | absent | 0 |" in page
+
+
+def test_a_row_that_the_engine_has_outgrown_fails():
+    row = ledger.Row("gone", ledger.MULTIPLY, {"no such text": ""})
+    with pytest.raises(LookupError, match="bring the ledger's row 'gone' up to date"):
+        ledger.without(row)
+
+
+def test_the_guard_watches_workloads_that_exist():
+    assert set(guard.LIMITS) <= set(TIMED)
