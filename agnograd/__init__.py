@@ -106,6 +106,9 @@ __all__ = [
     "zeros",
 ]
 
+# What comes with agnograd is an attribute like any other: asking `__getattr__` takes longer than a small operation.
+globals().update({name: op.call for name, op in _OPS.items() if name.isidentifier() and name not in globals()})
+
 
 def __getattr__(name: str) -> Any:
     op = _OPS.get(name)

@@ -7,8 +7,11 @@ declares it in the entry-point group ``agnograd``::
     mypackage = "mypackage.agnograd_plugin"
 
 Hooks return descriptions. They are called once, when plugins are first needed, so that everything can be attributed to
-its plugin, validated and checked for conflicts before anything changes. A plugin that fails is skipped with a warning
-that names it, and never breaks the import of agnograd.
+its plugin, validated and checked for conflicts before anything changes. A plugin that fails is skipped as a whole with
+a warning that names it, and never breaks the import of agnograd. What is built in cannot be replaced. Where two plugins
+claim one name, using that name raises and names both. Tests of a plugin register it with
+``agnograd.plugins.isolated()``, which leaves the tables of the process alone, and in continuous integration
+``AGNOGRAD_PLUGIN_ERRORS=raise`` turns the warnings into errors.
 
 Compatibility: `API_VERSION` is (major, minor). A minor version adds hooks, arguments or fields with defaults; what
 exists is removed only with a new major version, after a warning for at least one minor version. A plugin that uses a
@@ -145,6 +148,8 @@ class Backend:
 class Kernel:
     """A faster body of one operation on one backend, with the same mathematics.
 
+    It takes the place of the backend's own, in rules too. An operation that is made of others has no body of its own.
+
     Parameters
     ----------
     op : str
@@ -202,6 +207,8 @@ def agnograd_backends() -> Iterable[Backend]:  # type: ignore[empty-body]
 @hookspec
 def agnograd_ops() -> Iterable[Op]:  # type: ignore[empty-body]
     """Return the operations that the plugin adds, made by `agnograd.core.tiers`; their names carry a prefix.
+
+    ``mypackage.softplus`` is then called as ``agnograd.mypackage.softplus(x)``, and so on every namespace.
 
     .. versionadded:: 1.0
 

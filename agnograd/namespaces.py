@@ -116,8 +116,10 @@ class Namespace:
             elif copy:
                 out = OPS["clone"].call(out)
             return out if device is None or device == out.device else OPS["to_device"].call(out, device)
-        if isinstance(obj, (list, tuple)) and _holds_wrapper(obj):
-            return self.asarray(_stacked(self, obj), dtype=dtype, device=device)
+        if isinstance(obj, (list, tuple)):
+            like = _first_wrapper(obj)
+            if like is not None:
+                return self.asarray(_stacked(self, obj, like), dtype=dtype, device=device)
         return Tensor(raw_asarray(self._space, obj, dtype=dtype, device=device, copy=copy), None)
 
     def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
@@ -237,12 +239,31 @@ def _dtype_of(x: Any) -> Any:
     return x.dtype if isinstance(x, Array) else x
 
 
-def _holds_wrapper(obj: Any) -> bool:
-    return any(_holds_wrapper(x) if isinstance(x, (list, tuple)) else isinstance(x, Array) for x in obj)
+def _first_wrapper(obj: Any) -> Any:
+    found = (x if isinstance(x, Array) else _first_wrapper(x) for x in obj if isinstance(x, (Array, list, tuple)))
+    return next((x for x in found if x is not None), None)
 
 
-def _stacked(xp: Namespace, obj: Any) -> Any:
-    return xp.stack([_stacked(xp, x) if isinstance(x, (list, tuple)) else xp.asarray(x) for x in obj])
+def _stacked(xp: Namespace, obj: Any, like: Any) -> Any:
+    """A sequence with tensors in it as one; Python numbers take the dtype and device of `like` where it holds them."""
+
+    def item(x: Any) -> Any:
+        if isinstance(x, (list, tuple)):
+            return _stacked(xp, x, like)
+        if type(x) in _HOLD and xp.isdtype(like.dtype, _HOLD[type(x)]):
+            return xp.asarray(x, dtype=like.dtype, device=like.device)
+        return xp.asarray(x)
+
+    return xp.stack([item(x) for x in obj])
+
+
+# Kinds of dtype that hold the numbers of a Python type.
+_HOLD: dict[type, Any] = {
+    bool: "bool",
+    int: "numeric",
+    float: ("real floating", "complex floating"),
+    complex: "complex floating",
+}
 
 
 def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
@@ -262,7 +283,7 @@ def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None
             raise _mixed(space, other, obj)
         obj = obj.item() if other.is_scalar(obj) else space.backend.from_host(obj)
         options.pop("copy", None)
-    out = space.module.asarray(obj, **options)
+    out = space.asarray(obj, **options)
     if other is None and not space.module.isdtype(out.dtype, ("bool", "numeric")):
         # NumPy wraps up any object as an array of dtype object.
         kind = f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
+import inspect
 import os
 import re
 import threading
@@ -311,7 +312,8 @@ class Manager:
         else:
             self._backends.pop(name, None)
         former = self._spaces.pop(name, None)
-        stale = [t for t, s in spaces.items() if s is former or any(distance(d, t) is not None for d in descriptions)]
+        known = list(spaces.items())
+        stale = [t for t, s in known if s is former or any(distance(d, t) is not None for d in descriptions)]
         for type_ in stale:
             del spaces[type_]
         if stale:
@@ -517,10 +519,8 @@ def _check_hooks(plugin: object) -> None:
     """Refuse hooks that no specification knows, which pluggy would ignore, and a plugin that has none."""
     hooks = 0
     for name in dir(plugin):
-        # Not through the instance: that would run properties, and the lazy imports of a package.
-        member = vars(plugin).get(name) if hasattr(plugin, "__dict__") else None
-        member = member if member is not None else getattr(type(plugin), name, None)
-        options = getattr(member, "agnograd_impl", None)
+        # Without running properties, or what a package imports lazily.
+        options = getattr(inspect.getattr_static(plugin, name, None), "agnograd_impl", None)
         if not isinstance(options, dict):
             continue
         hooks += 1

@@ -54,7 +54,9 @@ class Tensor(Reverse):
         settled(self)
         floats = raw_space(data).floats
         if self._node is not None and data.dtype not in floats:
-            msg = f"data set to a tensor that requires gradients must be floating point or complex, got {describe(data)}"
+            msg = (
+                f"data set to a tensor that requires gradients must be floating point or complex, got {describe(data)}"
+            )
             raise NotDifferentiableError(msg)
         self._array = data
 
@@ -314,6 +316,8 @@ def _reduction(name: str) -> Callable[..., Any]:
     call = OPS[name].call
 
     def method(self: Any, axis: Any = None, **params: Any) -> Any:
+        if axis is None and not params:
+            return call(self)
         # PyTorch's users say dim and keepdim, NumPy's out=None.
         axis = params.pop("dim", axis)
         if "keepdim" in params:

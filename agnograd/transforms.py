@@ -356,7 +356,7 @@ def _finished(x: Any, *, tensors: bool) -> Any:
 
 def _exposed(x: Any) -> Any:
     # 0-d results may be scalars of the backend inside; users get arrays.
-    return raw_space(x).module.asarray(x)
+    return raw_space(x).asarray(x)
 
 
 def _one(value: Any) -> Any:

@@ -24,7 +24,7 @@ from rich.table import Table
 
 import agnograd as ag
 from agnograd.core import recorders, reverse
-from agnograd.core.table import OPS, spaces
+from agnograd.core.table import OPS
 from benchmarks.compare import Ratio
 from benchmarks.results import surroundings
 
@@ -164,27 +164,18 @@ ROWS = [
     Row("nothing: the error of this method", MULTIPLY, {}),
     Row("grad mode", MULTIPLY, {"recording() is True": "True"}),
     Row("grad mode", SINE, {"recording() is True": "True"}),
-    Row("levels of transformations", MULTIPLY, {"level is not node2.level": "False"}),
-    Row("several backends: mixing is noticed", MULTIPLY, {"type(data2) is not type1": "False"}),
-    Row("several backends: function by type", MULTIPLY, {"bodies[type1]": "body"}, {"body": np.multiply}),
-    Row("casting: dtypes are compared", MULTIPLY, {"data1.dtype is data2.dtype and ": ""}),
+    Row("levels of transformations", MULTIPLY, {"node1.level is not node2.level": "False"}),
+    Row("several backends: mixing is noticed", MULTIPLY, {"type(data2) is not kind": "False"}),
+    Row("several backends: function by type", MULTIPLY, {"bodies[kind]": "body"}, {"body": np.multiply}),
+    Row("casting: dtypes are compared", MULTIPLY, {"data1.dtype is not data2.dtype": "False"}),
     Row("broadcasting: shapes are compared", MULTIPLY, {"data1.shape == data2.shape": "True"}),
-    Row("casting: dtypes are compared", SINE, {"ans.dtype is data.dtype": "True"}),
+    Row("casting: dtypes are compared", SINE, {"ans.dtype is not data.dtype": "False"}),
     Row("views: a slice is known to its base", GETITEM, {"if view:": "if False:"}),
     Row("views: a reshaped array is known to its base", RESHAPE, {"if view:": "if False:"}),
     Row("nothing: the error of this method", WALK, {}),
-    Row(
-        "several backends: namespace by type",
-        WALK,
-        {"xp = spaces[type(g)]": "xp = space"},
-        {"space": spaces[np.ndarray]},
-    ),
-    Row(
-        "complex numbers: rule by dtype",
-        WALK,
-        {"variant.rule if g.dtype in xp.reals else variant.adjoint": "variant.rule"},
-    ),
-    Row("devices: a guard around the rule", WALK, {"guard is None": "True"}),
+    Row("several backends: namespace by type", WALK, {"type(g) is not kind": "xp is None"}),
+    Row("complex numbers: rule by dtype", WALK, {"dtype = g.dtype": "dtype = None", "dtype is real": "dtype is None"}),
+    Row("devices: a guard around the rule", WALK, {"guard is not None": "False"}),
     Row("partial cotangents of indexing", WALK, {"type(g) is Partial": "False"}),
     Row("gradients of other tensors than leaves", WALK, {"wanted and node in wanted": "False"}),
     Row("saved arrays are freed at once", WALK, {"release and type(saved) is tuple": "False"}),

@@ -38,7 +38,6 @@ from agnograd.errors import (
     UnknownPluginError,
 )
 
-AVAILABLE = [name for name in plugins.manager.backends() if plugins.manager.unavailable(name) is None]
 ENVIRONMENT = ("AGNOGRAD_DISABLE_PLUGINS", "AGNOGRAD_LOAD_PLUGINS", "AGNOGRAD_PLUGIN_ERRORS", "AGNOGRAD_BACKEND")
 
 
@@ -58,6 +57,7 @@ def manager():
 @pytest.fixture
 def install(tmp_path, monkeypatch):
     """Make a distribution: ``install("my-dist", "entry = module", module="source")``."""
+    plugins.manager.load()  # the process's own must not find what is made here
     monkeypatch.syspath_prepend(tmp_path)
     made = []
 
@@ -211,10 +211,9 @@ def test_a_library_nobody_has_heard_of_is_differentiated(manager):
         ag.sin(tiny_arrays.Tiny([1.0, 2.0]))
 
 
-@pytest.mark.parametrize("backend", AVAILABLE)
-def test_an_operation_of_a_plugin_is_differentiable_on_every_backend(manager, backend):
+def test_an_operation_of_a_plugin_is_differentiable_on_every_backend(manager, agnograd_backend):
     manager.register(Plugin(ops=[cube()]), "cubes")
-    xp = ag.namespace(backend)
+    xp = ag.namespace(agnograd_backend)
     x = xp.asarray([1.0, 2.0]).requires_grad_()
     xp.tests.cube(x).sum().backward()
     assert x.grad.tolist() == [3.0, 12.0]
@@ -222,7 +221,7 @@ def test_an_operation_of_a_plugin_is_differentiable_on_every_backend(manager, ba
     assert second.tolist() == [6.0, 12.0]
     _, tangent = ag.jvp(ag.tests.cube, (xp.asarray([1.0, 2.0]),), (xp.asarray([1.0, 1.0]),))
     assert tangent.tolist() == [3.0, 12.0]
-    raw = spaces.named(backend).module.asarray([1.0, 2.0])
+    raw = spaces.named(agnograd_backend).module.asarray([1.0, 2.0])
     assert type(ag.tests.cube(raw)) is type(raw)
 
 
@@ -849,10 +848,6 @@ def test_a_hook_may_return_nothing_and_may_have_another_name(manager):
         @ag.hookimpl(optionalhook=True)
         def agnograd_of_a_later_version(self):
             return []
-
-        @property
-        def expensive(self):
-            raise AssertionError("a property was evaluated in search of hooks")
 
     manager.register(Mixed(), "mixed")
     assert ag.tests.cube(ag.tensor([2.0])).tolist() == [8.0]

@@ -118,6 +118,8 @@ def kernels() -> dict[str, Callable[..., Any]]:
         "scatter_add": scatter_add,
         "getitem": getitem,
         "permute_dims": lambda x, axes: x.transpose(axes),
+        "matmul": np.matmul,
+        "tensordot": np.tensordot,
     }
 
 

@@ -6,6 +6,7 @@ The fast paths of `agnograd.core.recorders` come here for everything that is not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from agnograd.core.array import Array, innermost, is_wrapper
@@ -155,6 +156,12 @@ def _make_saver(variant: Variant) -> Saver:
     container: Any = tuple if any(n == "ans" or n in variant.op.arrays for n in variant.names) else Static
     if not getters:
         return lambda data, params, ans: NOTHING
+    if len(getters) == 1:
+        (get,) = getters
+        return lambda data, params, ans: container((get(data, params, ans),))
+    if len(getters) == 2:
+        get1, get2 = getters
+        return lambda data, params, ans: container((get1(data, params, ans), get2(data, params, ans)))
 
     def save(data: tuple[Any, ...], params: dict[str, Any], ans: Any) -> tuple[Any, ...]:
         return container([get(data, params, ans) for get in getters])  # type: ignore[no-any-return]
@@ -181,6 +188,9 @@ def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any
 
 def spec(x: Any) -> Spec:
     """Shape, dtype and device of an array, wrapped or raw."""
+    space = spaces.get(type(x))
+    if space is not None:
+        return space.spec(x)
     if type(x) in SCALARS:
         return Spec((), type(x), None)
     return spaces[type(innermost(x))].spec(x)
@@ -210,7 +220,10 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
         arrays = [replaced.get(n, x) for n, x in zip(names, data, strict=True)]
         return apply(op, tuple(arrays), params)
 
-    t = op.jvp(xp, tangents, values, run)
+    # Rules on raw arrays use operators: these need the right device to be current, as the table's functions do.
+    guard = space.guard if isinstance(xp, Space) else None
+    with nullcontext() if guard is None else guard(ans):
+        t = op.jvp(xp, tangents, values, run)
     if t is None:
         return ans if isinstance(ans, Array) else wrap(ans, None)
     if t.dtype != ans.dtype:

@@ -63,7 +63,12 @@ class Array:
     @property
     def shape(self) -> tuple[int, ...]:
         """Size of each axis; None where a lazy backend does not know it."""
-        return tuple([n if n == n else None for n in self._array.shape])  # type: ignore[misc]
+        shape = self._array.shape
+        for n in shape:
+            if n != n:
+                # What dask does not know is a NaN.
+                return tuple([None if n != n else n for n in shape])  # type: ignore[misc]
+        return shape if type(shape) is tuple else tuple(shape)
 
     @property
     def dtype(self) -> Any:

@@ -74,7 +74,7 @@ def seed(root: Array, gradient: Any, position: int = 0) -> Any:
     space = raw_space(root)
     dtype = root.dtype
     if gradient is None:
-        if space.isdtype(dtype, "complex floating"):
+        if dtype not in space.reals and space.isdtype(dtype, "complex floating"):
             msg = (
                 f"grad can be implicitly created only for real scalar outputs but got {short(dtype)} "
                 f"({describe(root)}). Pass gradient=, or take the real part or the abs of the output first."

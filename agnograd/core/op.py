@@ -426,34 +426,35 @@ def _joined(rules: list[tuple[Rule, tuple[str, ...]]], names: tuple[str, ...]) -
     """One rule for all parents, over the union of what they save."""
     if len(rules) == 1 and rules[0][1] == names:
         return rules[0][0]
-    picks = [_picker(used, names) for _, used in rules]
+    parts = [_part(rule, used, names) for rule, used in rules]
     if len(rules) == 1:
         # A rule that asks for a specification, and is fitted to the same one.
-        only, pick = rules[0][0], picks[0]
-        return lambda xp, g, *saved: only(xp, g, *pick(saved))
+        only = parts[0]
+        return lambda xp, g, *saved: only(xp, g, saved)
     if len(rules) == 2:
-        (first, _), (second, _) = rules
-        pick1, pick2 = picks
+        first, second = parts
 
         def both(xp: Any, g: Array, *saved: Any) -> tuple[Array, Array]:
-            return first(xp, g, *pick1(saved)), second(xp, g, *pick2(saved))
+            return first(xp, g, saved), second(xp, g, saved)
 
         return both
-    functions = [rule for rule, _ in rules]
 
     def all_(xp: Any, g: Array, *saved: Any) -> list[Array]:
-        return [f(xp, g, *pick(saved)) for f, pick in zip(functions, picks, strict=True)]
+        return [part(xp, g, saved) for part in parts]
 
     return all_
 
 
-def _picker(used: tuple[str, ...], names: tuple[str, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+def _part(rule: Rule, used: tuple[str, ...], names: tuple[str, ...]) -> Rule:
+    """A rule that takes what it reads out of all that is saved."""
     places = [names.index(n) for n in used]
     if not places:
-        return itemgetter(slice(0, 0))
+        return lambda xp, g, saved: rule(xp, g)
     if len(places) == 1:
-        return itemgetter(slice(places[0], places[0] + 1))
-    return itemgetter(*places)
+        (place,) = places
+        return lambda xp, g, saved: rule(xp, g, saved[place])
+    pick = itemgetter(*places)
+    return lambda xp, g, saved: rule(xp, g, *pick(saved))
 
 
 def _same(xp: Any, g: Array) -> Array:
@@ -524,6 +525,8 @@ def fit(xp: Any, g: Array, spec: Spec) -> Array:
 def unbroadcast(xp: Any, g: Array, shape: tuple[int, ...]) -> Array:
     """Sum `g` over the axes along which an array of `shape` was broadcast, in one reduction."""
     lead = len(g.shape) - len(shape)
+    if lead and g.shape[lead:] == shape:
+        return xp.sum(g, axis=0 if lead == 1 else tuple(range(lead)))
     axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
     if axes:
         g = xp.sum(g, axis=axes, keepdims=len(axes) > lead)

@@ -8,13 +8,14 @@ the commonest calls pay for no ``*args``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from agnograd.core.apply import SCALARS, Call, apply, default_array, record, saver, wrap_results
+from agnograd.core.apply import SCALARS, Call, apply, default_array, record, saver, spec, wrap_results
 from agnograd.core.array import Array
 from agnograd.core.level import recording
 from agnograd.core.op import Op, Variant
-from agnograd.core.reverse import NOTHING, Node, classes, next_number
+from agnograd.core.reverse import NOTHING, Node, Static, classes, next_number
 from agnograd.core.table import spaces
 from agnograd.core.views import attach, settled
 
@@ -37,7 +38,7 @@ def make_call(op: Op, operator: bool = False) -> Call:
         made = several(op, operator)
     elif len(op.arrays) == 1:
         made = unary(op) if not op.statics and op.view is None else parametrised(op)
-    elif len(op.arrays) == 2 and op.tier == "elementwise" and not op.statics:
+    elif len(op.arrays) == 2 == len(op.differentiable) and not op.statics and not op.changes_backend:
         made = binary(op, operator)
     else:
         made = several(op, operator)
@@ -51,6 +52,7 @@ def make_call(op: Op, operator: bool = False) -> Call:
 def unary(op: Op) -> Call:
     """One array, no parameters."""
     tensor = classes.plain
+    new_tensor, new_node = partial(object.__new__, tensor), partial(object.__new__, Node)
     bodies = op.bodies
     variant = op.variant((0,))
     pick = picker(variant)
@@ -59,15 +61,25 @@ def unary(op: Op) -> Call:
         try:
             if type(x) is tensor:
                 data = x._array
-                node = x._node
-                if node is None:
+                first = x._node
+                if first is None:
                     return tensor(bodies[type(data)](data), None)
                 if recording() is True:
                     ans = bodies[type(data)](data)
-                    if ans.dtype is data.dtype:
-                        saved = NOTHING if pick is None else pick((data, ans))
-                        return tensor(ans, Node(next_number(), variant, saved, node, None, node.level))
-                    return record(op, (x,), (data,), {}, ans, node.level)
+                    if ans.dtype is not data.dtype:
+                        return record(op, (x,), (data,), {}, ans, first.level)
+                    # Written out: `Node(...)` and `tensor(...)` would take a tenth of the time of a small operation.
+                    node = new_node()
+                    node.number = next_number()
+                    node.variant = variant
+                    node.saved = NOTHING if pick is None else pick((data, ans))
+                    node.first = first
+                    node.second = None
+                    node.level = first.level
+                    out = new_tensor()
+                    out._array = ans
+                    out._node = node
+                    return out
         except Exception:
             pass  # it is run again below, and explains what went wrong
         return apply(op, (x,), {})
@@ -76,61 +88,80 @@ def unary(op: Op) -> Call:
 
 
 def binary(op: Op, operator: bool) -> Call:
-    """Two arrays or Python scalars that broadcast, no parameters."""
+    """Two arrays or Python scalars, no parameters."""
     tensor = classes.plain
+    new_tensor, new_node = partial(object.__new__, tensor), partial(object.__new__, Node)
     bodies = op.bodies
-    both, left, right = op.variant((0, 1)), op.variant((0,)), op.variant((1,))
-    pick_both, pick_left, pick_right = picker(both), picker(left), picker(right)
+    both, left, right = [_plan(op, needs, False) for needs in ((0, 1), (0,), (1,))]
+    both_fitted, left_fitted, right_fitted = [_plan(op, needs, True) for needs in ((0, 1), (0,), (1,))]
+    # Only elementwise operations broadcast: the rules of the others know their shapes.
+    any_shape = op.tier != "elementwise"
 
     def call(x1: Any, x2: Any, /) -> Any:
         try:
             if recording() is True:
+                same_shape = any_shape
                 if type(x1) is tensor:
                     data1 = x1._array
                     node1 = x1._node
-                    type1 = type(data1)
-                    type2 = type(x2)
-                    if type2 is tensor:
+                    kind = type(data1)
+                    if type(x2) is tensor:
                         data2 = x2._array
                         node2 = x2._node
-                        if type(data2) is not type1:
+                        if type(data2) is not kind:
                             return apply(op, (x1, x2), {}, operator)
-                        if node1 is not None and node2 is not None:
-                            level = node1.level
-                            if level is not node2.level:
-                                return apply(op, (x1, x2), {}, operator)
-                            ans = bodies[type1](data1, data2)
-                            if data1.dtype is data2.dtype and data1.shape == data2.shape:
-                                saved = NOTHING if pick_both is None else pick_both((data1, data2, ans))
-                                return tensor(ans, Node(next_number(), both, saved, node1, node2, level))
-                            return record(op, (x1, x2), (data1, data2), {}, ans, level)
-                        ans = bodies[type1](data1, data2)
-                    elif type2 is float or type2 is int or type2 is type1:
+                        if node1 is not None and node2 is not None and node1.level is not node2.level:
+                            return apply(op, (x1, x2), {}, operator)
+                    elif type(x2) is kind:
                         data2 = x2
                         node2 = None
-                        ans = bodies[type1](data1, data2)
+                    elif type(x2) is float or type(x2) is int:
+                        data2 = x2
+                        node2 = None
+                        same_shape = True
                     else:
                         return apply(op, (x1, x2), {}, operator)
-                    if node1 is not None:
-                        if ans.dtype is data1.dtype and ans.shape == data1.shape:
-                            saved = NOTHING if pick_left is None else pick_left((data1, data2, ans))
-                            return tensor(ans, Node(next_number(), left, saved, node1, None, node1.level))
-                        return record(op, (x1, x2), (data1, data2), {}, ans, node1.level)
-                    if node2 is None:
-                        return tensor(ans, None)
                 elif type(x2) is tensor and (type(x1) is float or type(x1) is int):
                     data1 = x1
+                    node1 = None
                     data2 = x2._array
                     node2 = x2._node
-                    ans = bodies[type(data2)](data1, data2)
-                    if node2 is None:
-                        return tensor(ans, None)
+                    kind = type(data2)
+                    same_shape = True
                 else:
                     return apply(op, (x1, x2), {}, operator)
-                if ans.dtype is data2.dtype and ans.shape == data2.shape:
-                    saved = NOTHING if pick_right is None else pick_right((data1, data2, ans))
-                    return tensor(ans, Node(next_number(), right, saved, node2, None, node2.level))
-                return record(op, (x1, x2), (data1, data2), {}, ans, node2.level)
+                ans = bodies[kind](data1, data2)
+                second = None
+                if node2 is None:
+                    if node1 is None:
+                        return tensor(ans, None)
+                    first = node1
+                    if ans.dtype is not data1.dtype:
+                        return record(op, (x1, x2), (data1, data2), {}, ans, first.level)
+                    variant, pick = left if same_shape or ans.shape == data1.shape else left_fitted
+                elif node1 is None:
+                    first = node2
+                    if ans.dtype is not data2.dtype:
+                        return record(op, (x1, x2), (data1, data2), {}, ans, first.level)
+                    variant, pick = right if same_shape or ans.shape == data2.shape else right_fitted
+                else:
+                    first = node1
+                    second = node2
+                    if data1.dtype is not data2.dtype:
+                        return record(op, (x1, x2), (data1, data2), {}, ans, first.level)
+                    variant, pick = both if same_shape or data1.shape == data2.shape else both_fitted
+                # Written out: `Node(...)` and `tensor(...)` would take a tenth of the time of a small operation.
+                node = new_node()
+                node.number = next_number()
+                node.variant = variant
+                node.saved = NOTHING if pick is None else pick((data1, data2, ans))
+                node.first = first
+                node.second = second
+                node.level = first.level
+                out = new_tensor()
+                out._array = ans
+                out._node = node
+                return out
         except Exception:
             pass  # it is run again below, and explains what went wrong
         return apply(op, (x1, x2), {}, operator)
@@ -138,12 +169,23 @@ def binary(op: Op, operator: bool) -> Call:
     return call
 
 
+def _plan(op: Op, needs: tuple[int, ...], fit: bool) -> tuple[Variant, Any]:
+    variant = op.variant(needs, fit)
+    return variant, picker(variant)
+
+
 def picker(variant: Variant) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
     """What takes ``(*arrays, ans)`` to what an operation without parameters saves; None if that is nothing."""
     if variant.keeps_arrays:
         return variant.pick
-    save = saver(variant)
-    return lambda values: save(values[:-1], {}, values[-1])
+    order = [*variant.op.arrays, "ans"]
+    places = [(order.index(name.removesuffix("_spec")), name not in order) for name in variant.names]
+    kind: Any = tuple if any(name in order for name in variant.names) else Static
+
+    def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return kind([spec(values[i]) if described else values[i] for i, described in places])  # type: ignore[no-any-return]
+
+    return pick
 
 
 def parametrised(op: Op) -> Call:

@@ -117,6 +117,9 @@ NOTHING = Static()
 
 
 class _Freed:
+    def __len__(self) -> int:
+        return len(tuple(self))
+
     def __iter__(self) -> Iterator[Any]:
         msg = (
             "trying to go backward through the graph a second time: the values that it had saved were freed by the "
@@ -241,11 +244,16 @@ def _walk_raw(
     # Numbers whose cotangent is an array that the walk itself allocated: only those are added to in place.
     owned: set[int] = set()
     results: dict[Node, Any] = {}
+    # The type of the last cotangent, its namespace, and the last dtype that was found real: they rarely change.
+    kind: Any = None
+    xp: Any = None
+    real: Any = None
+    add = _add if guard is None else _guarded_add(guard)
     for root, g in roots:
-        _add(root, g, cotangents, waiting, heap, owned)
+        add(root, g, cotangents, waiting, heap, owned)
     node = waiting.pop(heappop(heap))
+    g = cotangents.pop(node.number)
     while True:
-        g = cotangents.pop(node.number)
         if type(g) is Partial:
             g = g.dense(spaces[type(g.g)])
         if wanted and node in wanted:
@@ -254,45 +262,54 @@ def _walk_raw(
         if variant is LEAF:
             results[node] = g
         else:
-            xp = spaces[type(g)]
+            if type(g) is not kind:
+                kind = type(g)
+                xp = spaces[kind]
             saved = node.saved
-            rule = variant.rule if g.dtype in xp.reals else variant.adjoint
-            if guard is None:
-                g = rule(xp, g, *saved)
+            dtype = g.dtype
+            if dtype is real:
+                rule = variant.rule
+            elif dtype in xp.reals:
+                rule = variant.rule
+                real = dtype
             else:
+                rule = variant.adjoint
+            if guard is not None:
                 with guard(g):
                     g = rule(xp, g, *saved)
+            elif len(saved) == 1:
+                # Most rules read one value or none, and CPython calls them twice as fast without the star.
+                g = rule(xp, g, saved[0])
+            else:
+                g = rule(xp, g, *saved) if saved else rule(xp, g)
             if release and type(saved) is tuple:
                 node.saved = FREED
             first = node.first
             second = node.second
-            if second is None:
-                number = first.number
-                if number not in cotangents and (not heap or number < heap[0]):
-                    # A chain: the parent is the newest node that waits, the heap has no part in it.
-                    if g is not None:
-                        cotangents[number] = g
-                        node = first
-                        continue
-                elif g is not None:
-                    _add(first, g, cotangents, waiting, heap, owned)
-            elif type(second) is tuple:
-                for parent, gi in zip((first, *second), g, strict=True):
-                    if gi is not None:
-                        _add(parent, gi, cotangents, waiting, heap, owned)
-            else:
-                g, other = g
-                if g is not None:
-                    _add(first, g, cotangents, waiting, heap, owned)
-                if other is not None:
-                    _add(second, other, cotangents, waiting, heap, owned)
+            if second is not None:
+                if type(second) is tuple:
+                    g, *others = g
+                    for parent, other in zip(second, others, strict=True):
+                        if other is not None:
+                            add(parent, other, cotangents, waiting, heap, owned)
+                    others = None
+                else:
+                    g, other = g
+                    if other is not None:
+                        add(second, other, cotangents, waiting, heap, owned)
                 other = None
+            if g is not None:
+                if not heap or first.number < heap[0]:
+                    # A chain: nothing that waits is as new as the first parent, the heap has no part in it.
+                    node = first
+                    continue
+                add(first, g, cotangents, waiting, heap, owned)
             # The last references to arrays must not outlive their node.
             first = second = saved = None
-        g = None
         if not heap:
             return results
         node = waiting.pop(heappop(heap))
+        g = cotangents.pop(node.number)
 
 
 def _add(
@@ -318,6 +335,14 @@ def _add(
     else:
         cotangents[number] = total + g
         owned.add(number)
+
+
+def _guarded_add(guard: Callable[[Any], Any]) -> Callable[..., None]:
+    def add(node: Node, g: Any, *state: Any) -> None:
+        with guard(g.g if type(g) is Partial else g):
+            _add(node, g, *state)
+
+    return add
 
 
 def _add_partial(number: int, total: Any, g: Any, owned: set[int]) -> Any:

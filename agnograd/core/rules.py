@@ -56,7 +56,7 @@ def keepdims_of(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
 
 def expand(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
     """A reduction's output repeated to the shape of its input."""
-    return xp.broadcast_to(keepdims_of(xp, g, shape, axis), tuple(shape))
+    return xp.broadcast_to(keepdims_of(xp, g, shape, axis) if g.shape else g, tuple(shape))
 
 
 def count(shape: Sequence[int], axis: Axis) -> int:

@@ -109,7 +109,7 @@ def lookup(name: str) -> Op | None:
 
 def is_prefix(name: str) -> bool:
     """Whether operations have this name and a dot before their own, ``linalg`` or a plugin's package."""
-    return any(known.startswith(f"{name}.") for names in (OPS, contested) for known in names)
+    return any(known.startswith(f"{name}.") for names in (OPS, contested) for known in list(names))
 
 
 def find(name: str) -> Op:
@@ -183,6 +183,7 @@ class Space:
         self.guard = guard
         self.is_scalar = is_scalar
         self.prefix = prefix
+        self.spec = _describer(name, device)
         # What bodies and rules run on: a part such as ``linalg`` has not the functions that they need.
         self.main = self
         # The namespace of wrappers around these arrays, made by `agnograd.namespaces`.
@@ -226,10 +227,11 @@ class Space:
             found = partial(op.body, self.main)
         elif full in _internal:
             found = partial(_internal[full], self)
+        elif op is None and is_prefix(full):
+            # Before the module is asked: a plugin's prefix may be a name there (``half`` is a dtype of NumPy).
+            found = self._extension(name)
         else:
             found = getattr(self.module, name, None)
-        if found is None and is_prefix(full):
-            found = self._extension(name)
         if found is None:
             msg = f"backend {self.name!r} has no {full!r}, and no other operation of the table expresses it"
             raise UnsupportedError(msg)
@@ -238,10 +240,6 @@ class Space:
         setattr(self, name, found)
         self.kept.add(name)
         return found
-
-    def spec(self, x: Array) -> Spec:
-        """Shape, dtype and device of an array."""
-        return Spec(x.shape, x.dtype, self.device(x), self.name)
 
     def partial_cotangent(self, g: Array, key: Any, spec: Spec) -> Partial:
         """The cotangent of an array of which only ``x[key]`` was used."""
@@ -253,6 +251,16 @@ _made: WeakSet[Space] = WeakSet()
 # Attributes of a namespace that a body of the same name would never be found behind.
 _RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "main", "module", "name"}
 _RESERVED |= {"prefix", "reals", "set", "wrapped", "writeable"}
+
+
+def _describer(name: str, device: Callable[[Array], Any]) -> Callable[[Array], Spec]:
+    """The function that describes an array; a closure, since the engine calls it for most operations with parameters."""
+    new = tuple.__new__  # a named tuple's own constructor takes twice as long
+
+    def spec(x: Array) -> Spec:
+        return new(Spec, (x.shape, x.dtype, device(x), name))
+
+    return spec
 
 
 def _dtypes(module: Any, *names: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from agnograd import jvp, vjp
 from agnograd.autograd import backward
@@ -33,7 +33,7 @@ from agnograd.testing.gradcheck import (
 from agnograd.testing.matrix import DOUBLE, SINGLE, Row, during_calls, during_rules, over_cases, rows
 from agnograd.testing.samples import Arguments, Case, invoke
 
-# -- values -------------------------------------------------------------------------------------------------------------
+# -- values ------------------------------------------------------------------------------------------------------------
 
 
 @over_cases()
@@ -84,7 +84,7 @@ def test_no_gradient(agnograd_row: Row, agnograd_case: Case, agnograd_precision:
         _assert_close(leaves(out), expected, agnograd_precision)
 
 
-# -- derivatives --------------------------------------------------------------------------------------------------------
+# -- derivatives -------------------------------------------------------------------------------------------------------
 
 
 def _smooth(case: Case) -> bool:
@@ -109,9 +109,7 @@ def test_second_order(agnograd_row: Row, agnograd_case: Case, agnograd_precision
     """The four pairs of modes against differences and one another."""
     case, row = agnograd_case, agnograd_row
     made = case.build(row, agnograd_precision)
-    check_second_order(
-        made.function(_function(row, case.op)), made.primals, passes=lambda: _passes(row, case)
-    )
+    check_second_order(made.function(_function(row, case.op)), made.primals, passes=lambda: _passes(row, case))
 
 
 @over_cases(_smooth, precisions=(SINGLE,))
@@ -167,7 +165,9 @@ def test_edge(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -
         with _rules(row, case):
             gradients = pullback(row.space.ones_like(value))
             tangents = [
-                jvp(f, primals, tuple(_ramp(x) if i == k else row.space.zeros_like(x) for i, x in enumerate(primals)))[1]
+                jvp(f, primals, tuple(_ramp(x) if i == k else row.space.zeros_like(x) for i, x in enumerate(primals)))[
+                    1
+                ]
                 for k in range(len(primals))
             ]
     check_kept(gradients, primals)
@@ -217,7 +217,7 @@ def test_backward(agnograd_row: Row, agnograd_case: Case, agnograd_precision: st
         _assert_close(alone, expected, agnograd_precision)
 
 
-# -- rules --------------------------------------------------------------------------------------------------------------
+# -- rules -------------------------------------------------------------------------------------------------------------
 
 # What rules may ask of the namespace beside the standard's names and the table's operations.
 _ENGINE = {"add_into", "copy", "device", "floats", "fft", "linalg", "partial_cotangent", "reals", "set"}
@@ -256,7 +256,7 @@ _NO_RULES = ("agnograd", "array_api_compat", "contextlib", "functools")
 class _Spy(Space):
     """NumPy's namespace, where the table's own operations run in standard names; remembers what rules ask it for."""
 
-    names: set[str] = set()
+    names: ClassVar[set[str]] = set()
 
     def __getattribute__(self, name: str) -> Any:
         caller = sys._getframe(1).f_globals.get("__name__", "")
@@ -288,7 +288,7 @@ def _spying() -> Iterator[set[str]]:
         forget_bodies()
 
 
-# -- helpers ------------------------------------------------------------------------------------------------------------
+# -- helpers -----------------------------------------------------------------------------------------------------------
 
 
 def _passes(row: Row, case: Case) -> contextlib.AbstractContextManager[Any]:
@@ -334,8 +334,8 @@ def _references() -> dict[str, Callable[..., Any]]:
         "norm": lambda x: np.asarray(np.linalg.norm(x.reshape(-1)), dtype=x.real.dtype),
         "scatter_add": scatter_add,
         "setitem": setitem,
-        "to_backend": lambda x, name: x,
-        "to_device": lambda x, device: x,
+        "to_backend": lambda x, _name: x,
+        "to_device": lambda x, _device: x,
     }
 
 

@@ -44,7 +44,7 @@ def gradcheck(
     f : callable
         Function of arrays to an array, or a tree of arrays.
     args : sequence of array or Tensor
-        Its arguments, in double precision. What has an integer or boolean dtype stays constant.
+        Its arguments, in double precision. Python numbers, and arrays of integers or booleans, stay constant.
     order : int
         1, or 2 for second derivatives in all four pairs of modes, too.
     rtol, atol : float
@@ -68,7 +68,7 @@ def gradcheck(
     agnograd.testing.gradcheck.GradcheckError: reverse mode: ...
     """
     point = [innermost(settled(x)) for x in args]
-    floats = [i for i, x in enumerate(point) if _kind(x) in "fc"]
+    floats = [i for i, x in enumerate(point) if hasattr(x, "dtype") and _kind(x) in "fc"]
 
     def g(*primals: Any) -> Any:
         arguments = list(args)
@@ -221,7 +221,7 @@ def check_kept(results: Sequence[Any], arrays: Sequence[Any]) -> None:
             raise GradcheckError(msg)
 
 
-# -- arrays and NumPy ------------------------------------------------------------------------------------------------
+# -- arrays and NumPy --------------------------------------------------------------------------------------------------
 
 
 def to_host(x: Any) -> Any:
@@ -255,7 +255,9 @@ def like(x: Array, host: Any) -> Array:
     import numpy as np
 
     space = spaces[type(x)]
-    host = np.asarray(host, dtype=_host_dtype(x))
+    host = np.array(host, dtype=_host_dtype(x))
+    # Nothing may write into what it was given.
+    host.flags.writeable = False
     if hasattr(x, "chunks"):
         return space.module.asarray(host).rechunk(x.chunks)
     return space.module.asarray(host, device=space.device(x))
@@ -295,7 +297,7 @@ def _host_dtype(x: Array) -> Any:
     return np.dtype(str(x.dtype).rpartition(".")[2])
 
 
-# -- numbers ---------------------------------------------------------------------------------------------------------
+# -- numbers -----------------------------------------------------------------------------------------------------------
 
 
 def _directions(seed: int) -> Callable[[Array], Any]:

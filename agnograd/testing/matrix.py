@@ -1,6 +1,7 @@
 """The rows of the test matrix: a backend, on one of its devices, in the precisions that it has there.
 
-array-api-strict pretends to have several devices, so it makes several rows; every other backend is one.
+array-api-strict pretends to have several devices, and CuPy has several where there are several GPUs; every other
+backend makes one row.
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ class Row:
 
     def place(self) -> Any:
         """The device, as the backend's functions take it; None for the default one."""
-        return None if self.device is None else self.space.module.Device(self.device)
+        if self.device is None:
+            return None
+        module = self.space.module
+        return module.cuda.Device(int(self.device)) if self.backend == "cupy" else module.Device(self.device)
 
     def asarray(self, host: Any) -> Array:
         """A raw array of the row with the values of a NumPy array."""
@@ -76,14 +80,18 @@ class Row:
         return self.space.module.asarray(host, **options)
 
 
-# Beside the plain row of the backend. device1 shows that results stay where their arguments are, device2 that no rule
-# falls back to a default dtype (it is float32 there), no_float64 is what Apple's GPUs are.
-_STRICT = (
-    Row("strict", "strict"),
-    Row("strict-device1", "strict", "device1"),
-    Row("strict-device2", "strict", "device2"),
-    Row("strict-no_float64", "strict", "no_float64", (SINGLE,)),
-)
+# Where a backend makes more than one row. device1 shows that results stay where their arguments are, device2 that no
+# rule falls back to a default dtype (it is float32 there), no_float64 is what Apple's GPUs are. CuPy works on the
+# current device: the second one is not.
+SEVERAL = {
+    "strict": (
+        Row("strict", "strict"),
+        Row("strict-device1", "strict", "device1"),
+        Row("strict-device2", "strict", "device2"),
+        Row("strict-no_float64", "strict", "no_float64", (SINGLE,)),
+    ),
+    "cupy": (Row("cupy", "cupy"), Row("cupy-device1", "cupy", "1")),
+}
 
 
 def rows(backends: Iterable[str]) -> list[Row]:
@@ -94,7 +102,14 @@ def rows(backends: Iterable[str]) -> list[Row]:
     >>> [row.name for row in rows(["numpy", "strict"])]
     ['numpy', 'strict', 'strict-device1', 'strict-device2', 'strict-no_float64']
     """
-    return [row for name in backends for row in (_STRICT if name == "strict" else (Row(name, name),))]
+    found = [row for name in backends for row in SEVERAL.get(name, (Row(name, name),))]
+    return [row for row in found if row.backend != "cupy" or row.device is None or _gpus() > int(row.device)]
+
+
+def _gpus() -> int:
+    import cupy
+
+    return int(cupy.cuda.runtime.getDeviceCount())
 
 
 def backend_names(choice: str) -> list[str]:
@@ -125,7 +140,7 @@ def backend_names(choice: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-# -- what a rule must not do -----------------------------------------------------------------------------------------
+# -- what a rule must not do -------------------------------------------------------------------------------------------
 
 Guard = Callable[[], AbstractContextManager[Any]]
 
@@ -149,16 +164,7 @@ def during_calls(backend: str) -> AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def count_computes() -> Iterator[list[int]]:
-    """Count how often dask computes; the list that is given has one item, the number.
-
-    Examples
-    --------
-    >>> import dask.array as da
-    >>> with count_computes() as computes:
-    ...     total = da.ones(3).sum()
-    ...     float(total), computes[0]
-    (3.0, 1)
-    """
+    """Count how often dask computes; the list that is given has one item, the number."""
     import dask
     from dask.local import get_sync
 
@@ -206,7 +212,7 @@ def _no_synchronisation() -> Iterator[None]:
 GUARDS.update(dask=forbid_compute, strict=_strict_flags, cupy=_no_synchronisation)
 
 
-# -- which cases a test is about ----------------------------------------------------------------------------------------
+# -- which cases a test is about ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -223,7 +229,7 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def over_cases(
-    keep: Callable[[Any], bool] = lambda case: True,
+    keep: Callable[[Any], bool] = bool,
     *,
     precisions: tuple[str, ...] = (DOUBLE, SINGLE),
     slow_on: tuple[str, ...] = (),
@@ -236,7 +242,7 @@ def over_cases(
     Parameters
     ----------
     keep : callable
-        ``keep(case)``: whether the test is about that case.
+        ``keep(case)``: whether the test is about that case; by default it is about all.
     precisions : tuple of str
         Real dtypes, of those that the row has.
     slow_on : tuple of str

@@ -98,7 +98,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests of cases for which the chosen backends and operations have none."""
-    empty = [item for item in items if "agnograd_case" in _params(item) and not hasattr(_params(item)["agnograd_case"], "op")]
+    empty = [
+        item for item in items if "agnograd_case" in _params(item) and not hasattr(_params(item)["agnograd_case"], "op")
+    ]
     if empty:
         config.hook.pytest_deselected(items=empty)
         items[:] = [item for item in items if item not in empty]
@@ -125,9 +127,11 @@ def _parameters(config: pytest.Config, function: Any, chosen: list[Row]) -> list
             if not selection.keep(case) or (amount == "few" and case.key not in some):
                 continue
             marks = [pytest.mark.slow] if row.backend in selection.slow_on and case.key not in some else []
-            for precision in selection.precisions:
-                if precision in row.precisions and (amount == "all" or precision == DOUBLE):
-                    out.append(pytest.param(row, case, precision, id=_id(row, case, precision), marks=marks))
+            out += [
+                pytest.param(row, case, precision, id=_id(row, case, precision), marks=marks)
+                for precision in selection.precisions
+                if precision in row.precisions and (amount == "all" or precision == DOUBLE)
+            ]
     return out
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agnograd import plugins
 from agnograd.core.op import Op, Sample, Uniform
-from agnograd.core.table import OPS
 from agnograd.testing.matrix import DOUBLE, SINGLE, Row
 
 Array = Any
@@ -106,7 +106,7 @@ class Arguments:
 
 
 def invoke(op: Op, function: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Call a function with the signature of an operation, as users call it: parameters by position where they may be."""
+    """Call a function with the signature of an operation, as users do: parameters by position where they may be."""
     rest = dict(params)
     leading = []
     for name in op.positional:
@@ -134,8 +134,8 @@ def cases(pattern: str = "*", *, few: bool = False) -> list[Case]:
     ['(2x3,1x3)', '(2x3,2x1,2x3)-axis=-1']
     """
     patterns = [p.strip() for p in pattern.split(",")]
-    out = []
-    for op in OPS.values():
+    out: list[Case] = []
+    for op in plugins.manager.operations().values():
         if any(fnmatch.fnmatchcase(op.name, p) for p in patterns):
             found = _cases_of(op)
             out += _few(found) if few else found
@@ -158,7 +158,7 @@ def _few(found: list[Case]) -> list[Case]:
     return [*[c for c in plain if not c.is_complex][:1], *[c for c in plain if c.is_complex][:1], *edges]
 
 
-# -- names -----------------------------------------------------------------------------------------------------------
+# -- names -------------------------------------------------------------------------------------------------------------
 
 
 def describe(op: Op, sample: Sample) -> str:
@@ -185,7 +185,7 @@ def _value(x: Any) -> str:
     return "..." if x is Ellipsis else str(x)
 
 
-# -- values ----------------------------------------------------------------------------------------------------------
+# -- values ------------------------------------------------------------------------------------------------------------
 
 
 def _kind(x: Any) -> str:
@@ -280,7 +280,7 @@ def _param(row: Row, device: Any, name: str, value: Any) -> Any:
 def _host_params(row: Row, sample: Sample) -> dict[str, Any]:
     import numpy as np
 
-    out = {}
+    out: dict[str, Any] = {}
     for name, value in sample.params.items():
         if name == "dtype":
             out[name] = np.dtype(row.dtype_name(value))

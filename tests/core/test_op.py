@@ -156,5 +156,7 @@ def test_signatures_are_the_standards():
     assert str(inspect.signature(ag.sum)) == "(x, /, *, axis=None, dtype=None, keepdims=False)"
     with pytest.raises(TypeError, match="positional"):
         ag.sum(ag.ones(2), 0)
-    with pytest.raises(TypeError, match="needs 2 arrays"):
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'x2'"):
         ag.matmul(ag.ones(2, 2))
+    with pytest.raises(TypeError, match="needs 2 arrays"):
+        ag.tensordot(ag.ones(2, 2))
