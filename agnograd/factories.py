@@ -79,7 +79,7 @@ def asarray(
 def _create(name: str, args: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     space = spaces.named(default_backend())
     options = {k: v for k, v in {"dtype": dtype, "device": device}.items() if v is not None}
-    return _finished(getattr(space.module, name)(*args, **options), requires_grad)
+    return _finished(getattr(space, name)(*args, **options), requires_grad)
 
 
 def _finished(raw: Any, requires_grad: bool) -> Tensor:

@@ -303,7 +303,7 @@ def _mixed(space: Space, other: Space, x: Any) -> MixedBackendsError:
 
 
 def _creator(space: Space, name: str) -> Any:
-    function = getattr(space.module, name)
+    function = getattr(space, name)
 
     def create(*args: Any, **options: Any) -> Any:
         options = {k: v for k, v in options.items() if v is not None}

@@ -200,7 +200,8 @@ class Tensor(Reverse):
 
     def __copy__(self) -> Tensor:
         value = settled(self)
-        return type(value)(value._array, value._node)
+        new: Tensor = type(value)(value._array, value._node)
+        return new
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_options(parser)
     commands = parser.add_subparsers(title="other commands", metavar="")
     command = commands.add_parser("ledger", help="what each feature costs an operation; writes LEDGER.md")
-    command.add_argument("--rounds", type=int, default=200, help="interleaved rounds for each row (%(default)s)")
+    command.add_argument("--rounds", type=int, default=60, help="interleaved rounds in a block (%(default)s)")
     command.add_argument("--output", type=Path, default=ledger.PATH, metavar="FILE", help="instead of LEDGER.md")
     command.set_defaults(run=_ledger)
     command = commands.add_parser("guard", help="check against regressions, by ratio to a calibration workload")

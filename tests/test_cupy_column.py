@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-MATRIX = Path(__file__).with_name("test_matrix.py")
+HERE = Path(__file__).parent
+TESTS = [str(HERE / "test_matrix.py"), str(HERE / "testing" / "test_plants.py")]
 SECONDS = 1800
 # Each is compiled once on the emulator: what the column may cost a machine that has compiled none yet.
 MOST_KERNELS = 250
 
 
 def run_column(*options):
-    command = [sys.executable, "-m", "pytest", str(MATRIX), "--agnograd-backends=cupy", "-q", *options]
+    command = [sys.executable, "-m", "pytest", *TESTS, "--agnograd-backends=cupy", "-q", *options]
     command += ["-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=MATRIX.parents[1], capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-5000:]
     return done.stdout
 

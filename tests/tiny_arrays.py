@@ -1,4 +1,4 @@
-"""A small array library that nobody has heard of: what a plugin describes to agnograd in `test_plugins.py`.
+"""A small array library that nobody has heard of: what the plugins in `plugins/` describe to agnograd.
 
 Its arrays are no ndarrays and its module has only what the tests call, so nothing works by accident.
 """

@@ -82,6 +82,7 @@ def describe(x: Array) -> str:
 
 def kernels() -> dict[str, Callable[..., Any]]:
     """Bodies that spare launches or host synchronisations of CuPy's compatibility layer."""
+    import array_api_compat.cupy as xp
     import cupy as cp
 
     def sign(x: Array) -> Array:
@@ -100,7 +101,25 @@ def kernels() -> dict[str, Callable[..., Any]]:
     def conj(x: Array) -> Array:
         return cp.conj(x) if x.dtype.kind == "c" else x
 
-    return {"sign": sign, "scatter_add": scatter_add, "conj": conj}
+    creation = {name: _on_device(getattr(xp, name)) for name in _CREATION}
+    return {"sign": sign, "scatter_add": scatter_add, "conj": conj, **creation}
+
+
+# array-api-compat takes a device here, and leaves the array on the current one.
+_CREATION = (
+    *("arange", "empty", "eye", "full", "linspace", "ones", "zeros"),
+    *("empty_like", "full_like", "ones_like", "zeros_like"),
+)
+
+
+def _on_device(create: Callable[..., Array]) -> Callable[..., Array]:
+    def function(*args: Any, device: Any = None, **options: Any) -> Array:
+        if device is None:
+            return create(*args, **options)
+        with device:
+            return create(*args, **options)
+
+    return function
 
 
 @hookimpl

@@ -34,8 +34,8 @@ class Array:
     ----------
     _array : array
         The wrapped array.
-    _views : list of weak references
-        Live views of this array.
+    _views : list of weak references or None
+        Live views of this array; None, which is quicker to see than a missing attribute, where there never were any.
     _view : tuple
         For a view: base, operation and static parameters.
     """
@@ -47,7 +47,7 @@ class Array:
     handle_class: ClassVar[type[Array]]
 
     _array: Any
-    _views: list[Any]
+    _views: list[Any] | None
     _view: tuple[Array, Any, dict[str, Any]]
 
     # set by agnograd.namespaces: the namespace of a backend

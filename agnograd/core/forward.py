@@ -24,6 +24,7 @@ class Dual(Array):
     def __init__(self, array: Any, tangent: Any, level: Level) -> None:
         self._array = array
         self._tangent = tangent
+        self._views = None
         self._level = level
 
     @property

@@ -8,6 +8,7 @@ the commonest calls pay for no ``*args``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -79,6 +80,7 @@ def unary(op: Op) -> Call:
                     out = new_tensor()
                     out._array = ans
                     out._node = node
+                    out._views = None
                     return out
         except Exception:
             pass  # it is run again below, and explains what went wrong
@@ -161,6 +163,7 @@ def binary(op: Op, operator: bool) -> Call:
                 out = new_tensor()
                 out._array = ans
                 out._node = node
+                out._views = None
                 return out
         except Exception:
             pass  # it is run again below, and explains what went wrong
@@ -305,8 +308,10 @@ def composite(op: Op) -> Call:
             if isinstance(x, Array):
                 return body(settled(x).__array_namespace__(), *args, **params)
         for x in arrays:
-            if type(x) not in SCALARS and spaces.known(type(x)) is not None:
-                return body(spaces[type(x)], *args, **params)
+            space = spaces.known(type(x)) if type(x) not in SCALARS else None
+            if space is not None:
+                with nullcontext() if space.guard is None else space.guard(x):
+                    return body(space, *args, **params)
         return body(spaces[type(default_array(0.0))], *args, **params)
 
     return call

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from heapq import heappop, heappush
 from typing import Any
 from weakref import ref
@@ -169,6 +170,7 @@ class Reverse(Array):
     def __init__(self, array: Any, node: Node | None) -> None:
         self._array = array
         self._node = node
+        self._views = None
 
     @property
     def level(self) -> Level | None:
@@ -390,7 +392,10 @@ def _walk_wrapped(roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted:
             g = as_wrapper(g)
             saved = _as_wrappers(node.variant, saved)
         real = not xp.isdtype(g.dtype, "complex floating")
-        gs = (node.variant.rule if real else node.variant.adjoint)(xp, g, *saved)
+        rule = node.variant.rule if real else node.variant.adjoint
+        guard = xp.guard if isinstance(xp, Space) else None
+        with nullcontext() if guard is None else guard(g):
+            gs = rule(xp, g, *saved)
         for parent, gi in zip(node.parents, (gs,) if node.second is None else gs, strict=True):
             if gi is not None:
                 accumulate(parent, gi.dense(namespace_of(gi.g, ())) if type(gi) is Partial else gi)

@@ -178,7 +178,7 @@ class Space:
         self.module = module
         self.kernels = kernels if kernels is not None else {}
         self.device = device
-        self.copy = copy
+        self.copy = copy if guard is None else _guarded(copy, guard)
         self.writeable = writeable
         self.guard = guard
         self.is_scalar = is_scalar
@@ -254,7 +254,7 @@ _RESERVED |= {"prefix", "reals", "set", "wrapped", "writeable"}
 
 
 def _describer(name: str, device: Callable[[Array], Any]) -> Callable[[Array], Spec]:
-    """The function that describes an array; a closure, since the engine calls it for most operations with parameters."""
+    """The function that describes an array: a closure, since most operations with parameters call it."""
     new = tuple.__new__  # a named tuple's own constructor takes twice as long
 
     def spec(x: Array) -> Spec:

@@ -23,12 +23,12 @@ def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> Non
     if view is base:
         return
     view._view = base, op, params
-    live = getattr(base, "_views", None)
+    live = base._views
     if live is None:
         base._views = [ref(view)]
         return
     live.append(ref(view))
-    if len(live) & (len(live) - 1) == 0 and len(live) >= 16:
+    if len(live) >= 16 and len(live) & (len(live) - 1) == 0:
         # At each doubling dead views are dropped: amortised constant cost.
         live[:] = [r for r in live if r() is not None]
 
@@ -108,7 +108,7 @@ def _stand_for(x: Any, new: Array) -> None:
 
 def make_stale(x: Array) -> None:
     """Let all live views of `x` compute their value again at the next read."""
-    for weak in getattr(x, "_views", None) or ():
+    for weak in x._views or ():
         view = weak()
         if view is not None:
             view.__class__ = view.stale_class

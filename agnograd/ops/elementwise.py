@@ -19,6 +19,9 @@ Array = Any
 
 INF = math.inf
 
+# The third quadrant, where principal values of a branch are easily confused.
+_BEHIND = [Sample((Uniform(-2.0, -0.5, kind="complex"),))]
+
 # -- arithmetic ------------------------------------------------------------------------------------------------------
 
 add = elementwise("add(x1, x2, /)", x1=1, x2=1, samples=binary())
@@ -37,9 +40,11 @@ divide = elementwise(
 )
 negative = elementwise("negative(x, /)", x=-1, samples=unary())
 positive = elementwise("positive(x, /)", x=1, samples=unary())
-reciprocal = elementwise("reciprocal(x, /)", x=lambda xp, g, ans: -(g * ans) * ans, samples=unary(0.5, 2.0))
+reciprocal = elementwise(
+    "reciprocal(x, /)", x=lambda xp, g, ans: -(g * ans) * ans, samples=[*unary(0.5, 2.0), *_BEHIND]
+)
 square = elementwise("square(x, /)", x=lambda xp, g, x: g * (x + x), samples=unary())
-sqrt = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=unary(0.5, 2.0))
+sqrt = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=[*unary(0.5, 2.0), *_BEHIND])
 
 
 def _pow_base(xp: Any, g: Array, x1: Any, x2: Any, ans: Array) -> Array:
@@ -69,6 +74,8 @@ pow = elementwise(
         *binary(0.5, 2.0),
         Sample((Uniform(), 2)),
         Sample((Uniform(), 3)),
+        Sample((Uniform(-2.0, -0.5), -3)),
+        Sample((Uniform(-2.0, -0.5, kind="complex"), Uniform())),
         edge([0.0, 0.0, 0.0], [0.0, 1.0, 2.0], gradient=([0.0, 1.0, 0.0], [0.0, 0.0, 0.0])),
         edge([0.0, 2.0], 0.0, gradient=([0.0, 0.0], None)),
         edge([0.0, 2.0], 1, gradient=([1.0, 1.0], None)),
@@ -92,10 +99,10 @@ hypot = elementwise(
 
 exp = elementwise("exp(x, /)", x=lambda xp, g, ans: g * ans, samples=unary())
 expm1 = elementwise("expm1(x, /)", x=lambda xp, g, ans: g * ans + g, samples=unary())
-log = elementwise("log(x, /)", x=lambda xp, g, x: g / x, samples=unary(0.5, 2.0))
+log = elementwise("log(x, /)", x=lambda xp, g, x: g / x, samples=[*unary(0.5, 2.0), *_BEHIND])
 log1p = elementwise("log1p(x, /)", x=lambda xp, g, x: g / (x + 1), samples=unary(-0.5, 2.0))
-log2 = elementwise("log2(x, /)", x=lambda xp, g, x: g / (x * math.log(2)), samples=unary(0.5, 2.0))
-log10 = elementwise("log10(x, /)", x=lambda xp, g, x: g / (x * math.log(10)), samples=unary(0.5, 2.0))
+log2 = elementwise("log2(x, /)", x=lambda xp, g, x: g / (x * math.log(2)), samples=[*unary(0.5, 2.0), *_BEHIND])
+log10 = elementwise("log10(x, /)", x=lambda xp, g, x: g / (x * math.log(10)), samples=[*unary(0.5, 2.0), *_BEHIND])
 
 
 def _share(xp: Any, x: Any, other: Any, ans: Array) -> Array:
@@ -132,7 +139,7 @@ acosh = elementwise(
     "acosh(x, /)",
     # Not sqrt(x^2 - 1), which takes the wrong branch for complex x with a negative real part.
     x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)),
-    samples=unary(1.5, 3.0),
+    samples=[*unary(1.5, 3.0), *_BEHIND],
 )
 atanh = elementwise("atanh(x, /)", x=lambda xp, g, x: g / (1 - x * x), samples=unary(-0.9, 0.9))
 

@@ -15,7 +15,7 @@ from agnograd.testing.pytest_plugin import chosen_backends
 REAL = [Sample((Uniform(),))]
 COMPLEX = [Sample((Uniform(kind="complex"),))]
 PAIR = [Sample((Uniform(shape=(2, 1)), Uniform()))]
-EVERYWHERE = ("numpy", "dask", "strict", "strict-device1", "cupy")
+EVERYWHERE = ("numpy", "dask", "strict", "strict-device1", "cupy", "cupy-device1")
 
 
 class Plant(NamedTuple):
