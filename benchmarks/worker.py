@@ -42,6 +42,8 @@ class Worker:
     ----------
     engine : str
         A name of `benchmarks.engines.ENGINES`.
+    **variables : str
+        Further environment variables.
 
     Examples
     --------
@@ -50,11 +52,11 @@ class Worker:
     ...     times = worker.ask("sample", 10)
     """
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, **variables: str) -> None:
         self.engine = engine
         command = [sys.executable, "-m", "benchmarks.session", engine]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), cwd=ROOT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment() | variables, cwd=ROOT
         )
 
     def __enter__(self) -> Worker:
