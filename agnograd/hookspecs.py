@@ -6,6 +6,10 @@ declares it in the entry-point group ``agnograd``::
     [project.entry-points.agnograd]
     mypackage = "mypackage.agnograd_plugin"
 
+Everything that an author needs is a name of this module: `Backend`, `Kernel`, `ObserverSpec`, and for operations the
+tiers `elementwise`, `linear`, `general`, `nondifferentiable` and `composite` with `Sample` and `Uniform`. How a rule is
+written is told in `agnograd.core.op`.
+
 Hooks return descriptions. They are called once, when plugins are first needed, so that everything can be attributed to
 its plugin, validated and checked for conflicts before anything changes. A plugin that fails is skipped as a whole with
 a warning that names it, and never breaks the import of agnograd. What is built in cannot be replaced. Where two plugins
@@ -26,8 +30,28 @@ from typing import Any
 
 import pluggy
 
+from agnograd.core.cotangent import Spec
 from agnograd.core.op import Op
+from agnograd.core.sample import Sample, Uniform
+from agnograd.core.tiers import composite, elementwise, general, linear, nondifferentiable
 from agnograd.errors import PluginError
+
+__all__ = [
+    "API_VERSION",
+    "Backend",
+    "Kernel",
+    "ObserverSpec",
+    "Op",
+    "Sample",
+    "Spec",
+    "Uniform",
+    "composite",
+    "elementwise",
+    "general",
+    "hookimpl",
+    "linear",
+    "nondifferentiable",
+]
 
 API_VERSION = (1, 0)
 
@@ -206,7 +230,7 @@ def agnograd_backends() -> Iterable[Backend]:  # type: ignore[empty-body]
 
 @hookspec
 def agnograd_ops() -> Iterable[Op]:  # type: ignore[empty-body]
-    """Return the operations that the plugin adds, made by `agnograd.core.tiers`; their names carry a prefix.
+    """Return the operations that the plugin adds; their names carry a prefix.
 
     ``mypackage.softplus`` is then called as ``agnograd.mypackage.softplus(x)``, and so on every namespace.
 
@@ -214,8 +238,7 @@ def agnograd_ops() -> Iterable[Op]:  # type: ignore[empty-body]
 
     Examples
     --------
-    >>> from agnograd.core.op import Sample, Uniform
-    >>> from agnograd.core.tiers import elementwise
+    >>> from agnograd.hookspecs import Sample, Uniform, elementwise
     >>> @hookimpl
     ... def agnograd_ops():
     ...     yield elementwise(

@@ -17,9 +17,9 @@ from typing import Any
 from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost
 from agnograd.core.conversions import carries_gradient
-from agnograd.core.op import Spec
+from agnograd.core.cotangent import Spec
+from agnograd.core.formulas import broadcast_shapes
 from agnograd.core.reverse import describe, raw_space
-from agnograd.core.rules import broadcast_shapes
 from agnograd.core.table import OPS, Space, is_prefix, lookup, spaces
 from agnograd.core.views import settled
 from agnograd.errors import ForeignArrayError, GradientLostError, MixedBackendsError

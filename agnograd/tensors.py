@@ -298,7 +298,7 @@ def _operator(name: str) -> Callable[..., Any]:
 install_operators(_operator, write)
 
 
-# -- methods, for tensors and duals alike: the operations under the names that users of PyTorch know -------------------------------------------
+# -- methods of tensors and duals: operations under the names that users of PyTorch know -------------------------------
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -374,7 +374,7 @@ for _name, _function in {
     "norm": _norm,
     "detach": _detach,
     "clone": _clone,
-    "real": property(lambda self: OPS["real"].call(self), doc="Real part."),
-    "imag": property(lambda self: OPS["imag"].call(self), doc="Imaginary part."),
+    "real": property(OPS["real"].call, doc="Real part."),
+    "imag": property(OPS["imag"].call, doc="Imaginary part."),
 }.items():
     setattr(Array, _name, _function)

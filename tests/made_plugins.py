@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import agnograd as ag
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import elementwise
 
 
@@ -26,8 +26,7 @@ def cube(name="tests.cube"):
 
 
 CUBE = """
-    from agnograd.core.op import Sample, Uniform
-    from agnograd.core.tiers import elementwise
+    from agnograd.hookspecs import Sample, Uniform, elementwise
 
     @hookimpl
     def agnograd_ops():

@@ -13,7 +13,7 @@ import pytest
 import agnograd as ag
 from agnograd import plugins
 from agnograd.cli import main
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import elementwise
 from agnograd.hookspecs import API_VERSION, Backend, hookimpl
 

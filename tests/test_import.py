@@ -33,7 +33,7 @@ QUESTIONS = {
         """,
     "grad modes, hooks and declarations": """
         import agnograd as ag
-        from agnograd.core.op import Sample, Uniform
+        from agnograd.core.sample import Sample, Uniform
         from agnograd.core.tiers import elementwise
 
         class Plugin:

@@ -10,9 +10,10 @@ from contextlib import nullcontext
 from typing import Any
 
 from agnograd.core.array import Array, innermost, is_wrapper
+from agnograd.core.cotangent import Spec
 from agnograd.core.forward import Dual
 from agnograd.core.level import Level, records
-from agnograd.core.op import Op, Spec, Variant
+from agnograd.core.op import Op, Variant
 from agnograd.core.reverse import NOTHING, Node, Reverse, Static, as_wrapper, describe, next_number, wrap
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled

@@ -22,74 +22,26 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
+from agnograd.core.rule import (
+    Rule,
+    conjugate_product,
+    conjugated_product,
+    fitted_to,
+    joined,
+    negated,
+    parameters,
+    product,
+    same,
+    standard_form,
+    zero,
+    zeros_of,
+)
+from agnograd.core.sample import Sample
 from agnograd.errors import MissingRuleError, RuleError
 
 Array = Any
-Rule = Callable[..., Any]
-
-
-class Spec(NamedTuple):
-    """What a rule may know of an array that is not kept."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-    device: Any
-    backend: str = ""
-
-
-class Partial:
-    """A cotangent that is zero except at `key`: many slices of one array must not cost a dense array each."""
-
-    __slots__ = ("g", "key", "spec")
-
-    def __init__(self, g: Any, key: Any, spec: Any) -> None:
-        self.g = g
-        self.key = key
-        self.spec = spec
-
-    def dense(self, xp: Any) -> Any:
-        """The whole cotangent, in a fresh array."""
-        return xp.embed(self.g, key=self.key, shape=self.spec.shape)
-
-
-class Uniform(NamedTuple):
-    """Values drawn for a test, evenly from an interval (for complex ones, both parts)."""
-
-    low: float = -2.0
-    high: float = 2.0
-    shape: tuple[int, ...] = (3,)
-    kind: str = "real"
-
-
-class Sample(NamedTuple):
-    """Arguments for which an operation is tested.
-
-    Attributes
-    ----------
-    arrays : tuple
-        One for each array argument: `Uniform`, nested lists (whose kind of number is the array's) or a Python number.
-        An operation on a sequence has a tuple of them.
-    params : dict
-        Static parameters.
-    gradient : tuple or None
-        Expected gradients of the sum of the output, one per array argument, at values where the derivative is a
-        convention or where a finite difference does not exist.
-    """
-
-    arrays: tuple[Any, ...]
-    params: Mapping[str, Any] = {}
-    gradient: tuple[Any, ...] | None = None
-
-
-def parameters(rule: Rule) -> tuple[str, ...]:
-    """Names of the parameters of a rule, in order."""
-    try:
-        code = rule.__code__
-    except AttributeError:
-        return tuple(inspect.signature(rule).parameters)
-    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 class Variant:
@@ -273,16 +225,16 @@ class Op:
             return self._joint_variant(needs)
         rules = [self._argument_vjp(self.arrays[i]) for i in needs]
         if fit:
-            rules = [_fitted(rule, f"{self.arrays[i]}_spec") for rule, i in zip(rules, needs, strict=True)]
+            rules = [fitted_to(rule, f"{self.arrays[i]}_spec") for rule, i in zip(rules, needs, strict=True)]
         names = tuple(dict.fromkeys(n for _, _, used in rules for n in used))
-        real = _joined([(rule, used) for rule, _, used in rules], names)
-        adjoint = _joined([(rule, used) for _, rule, used in rules], names)
+        real = joined([(rule, used) for rule, _, used in rules], names)
+        adjoint = joined([(rule, used) for _, rule, used in rules], names)
         return Variant(self, needs, real, adjoint, names)
 
     def _argument_vjp(self, name: str) -> tuple[Rule, Rule, tuple[str, ...]]:
         """``(rule(xp, g, *saved), its version for complex cotangents, names of what is saved)`` for one argument."""
         if name in self.transposes:
-            rule, used = _standard_form(self.transposes[name], "g")
+            rule, used = standard_form(self.transposes[name], "g")
             return rule, rule, used
         partial = self.partials.get(name)
         if partial is None:
@@ -292,21 +244,21 @@ class Op:
             )
             raise MissingRuleError(msg)
         if partial == 1:
-            return _same, _same, ()
+            return same, same, ()
         if partial == -1:
-            return _negated, _negated, ()
+            return negated, negated, ()
         if partial == 0:
-            return _zero, _zero, ()
+            return zero, zero, ()
         if "g" in parameters(partial):  # type: ignore[arg-type]
-            rule, used = _standard_form(partial, "g")  # type: ignore[arg-type]
-            return rule, _conjugated_product(rule), used
-        factor, used = _standard_form(partial, None)  # type: ignore[arg-type]
-        return _product(factor), _conjugate_product(factor), used
+            rule, used = standard_form(partial, "g")  # type: ignore[arg-type]
+            return rule, conjugated_product(rule), used
+        factor, used = standard_form(partial, None)  # type: ignore[arg-type]
+        return product(factor), conjugate_product(factor), used
 
     def _joint_variant(self, needs: tuple[int, ...]) -> Variant:
         joint = self.joint_vjp
         assert joint is not None
-        rule, used = _standard_form(joint, "g", needs=needs)
+        rule, used = standard_form(joint, "g", needs=needs)
         if len(needs) == 1:
             inner = rule
 
@@ -341,7 +293,7 @@ class Op:
             # Arguments without a tangent are constants: zero where the operation is linear in them.
             primals: Any = values["arrays"] if self.variadic else values
             names: Sequence[Any] = range(len(primals)) if self.variadic else self.arrays
-            return run(**{str(n): tangents[n] if n in tangents else _zeros(xp, primals[n]) for n in names})
+            return run(**{str(n): tangents[n] if n in tangents else zeros_of(xp, primals[n]) for n in names})
         total = None
         for name, t in tangents.items():
             term = self._argument_jvp(xp, name, t, values, run)
@@ -352,7 +304,7 @@ class Op:
         self, xp: Any, name: str, t: Array, values: Mapping[str, Any], run: Callable[..., Array]
     ) -> Array:
         if name in self.jvps:
-            rule, used = _standard_form(self.jvps[name], "t")
+            rule, used = standard_form(self.jvps[name], "t")
             return rule(xp, t, *(values[n] for n in used))
         if name in self.transposes:
             return run(**{name: t})
@@ -363,9 +315,9 @@ class Op:
         if isinstance(partial, int):
             return t if partial == 1 else -t if partial == -1 else xp.zeros_like(t)
         if "g" in parameters(partial):
-            rule, used = _standard_form(partial, "g")
+            rule, used = standard_form(partial, "g")
             return rule(xp, t, *(values[n] for n in used))
-        factor, used = _standard_form(partial, None)
+        factor, used = standard_form(partial, None)
         return t * factor(xp, *(values[n] for n in used))
 
 
@@ -398,136 +350,3 @@ def _signature(arguments: str) -> inspect.Signature:
 def _unbound(*args: Any, **params: Any) -> Any:
     msg = "this operation was not bound to a wrapper class: import agnograd, not only its core"
     raise RuntimeError(msg)
-
-
-def _standard_form(rule: Rule, first: str | None, **fixed: Any) -> tuple[Rule, tuple[str, ...]]:
-    """Bring a rule to ``rule(xp, first, *saved)``; a rule that is written that way costs no extra call."""
-    given = parameters(rule)
-    lead = ("xp",) if first is None else ("xp", first)
-    used = tuple(n for n in given if n not in lead and n not in fixed)
-    if not fixed and given[: len(lead)] == lead:
-        return rule, used
-    takes_xp = "xp" in given
-    takes_first = first is not None and first in given
-    constants = {n: v for n, v in fixed.items() if n in given}
-
-    def standard(xp: Any, *rest: Any) -> Any:
-        named = dict(zip(used, rest[len(lead) - 1 :], strict=True))
-        if takes_xp:
-            named["xp"] = xp
-        if takes_first:
-            named[first] = rest[0]  # type: ignore[index]
-        return rule(**named, **constants)
-
-    return standard, used
-
-
-def _joined(rules: list[tuple[Rule, tuple[str, ...]]], names: tuple[str, ...]) -> Rule:
-    """One rule for all parents, over the union of what they save."""
-    if len(rules) == 1 and rules[0][1] == names:
-        return rules[0][0]
-    parts = [_part(rule, used, names) for rule, used in rules]
-    if len(rules) == 1:
-        # A rule that asks for a specification, and is fitted to the same one.
-        only = parts[0]
-        return lambda xp, g, *saved: only(xp, g, saved)
-    if len(rules) == 2:
-        first, second = parts
-
-        def both(xp: Any, g: Array, *saved: Any) -> tuple[Array, Array]:
-            return first(xp, g, saved), second(xp, g, saved)
-
-        return both
-
-    def all_(xp: Any, g: Array, *saved: Any) -> list[Array]:
-        return [part(xp, g, saved) for part in parts]
-
-    return all_
-
-
-def _part(rule: Rule, used: tuple[str, ...], names: tuple[str, ...]) -> Rule:
-    """A rule that takes what it reads out of all that is saved."""
-    places = [names.index(n) for n in used]
-    if not places:
-        return lambda xp, g, saved: rule(xp, g)
-    if len(places) == 1:
-        (place,) = places
-        return lambda xp, g, saved: rule(xp, g, saved[place])
-    pick = itemgetter(*places)
-    return lambda xp, g, saved: rule(xp, g, *pick(saved))
-
-
-def _same(xp: Any, g: Array) -> Array:
-    return g
-
-
-def _negated(xp: Any, g: Array) -> Array:
-    return -g
-
-
-def _zero(xp: Any, g: Array) -> Array:
-    return xp.zeros_like(g)
-
-
-def _zeros(xp: Any, x: Any) -> Any:
-    return 0 if isinstance(x, (int, float, complex)) else xp.zeros_like(x)
-
-
-def _product(factor: Rule) -> Rule:
-    def rule(xp: Any, g: Array, *saved: Any) -> Array:
-        return g * factor(xp, *saved)
-
-    return rule
-
-
-def _conjugate_product(factor: Rule) -> Rule:
-    def rule(xp: Any, g: Array, *saved: Any) -> Array:
-        return g * xp.conj(factor(xp, *saved))
-
-    return rule
-
-
-def _conjugated_product(times: Rule) -> Rule:
-    # g conj(p) = conj(conj(g) p)
-    def rule(xp: Any, g: Array, *saved: Any) -> Array:
-        return xp.conj(times(xp, xp.conj(g), *saved))
-
-    return rule
-
-
-def _fitted(rules: tuple[Rule, Rule, tuple[str, ...]], spec: str) -> tuple[Rule, Rule, tuple[str, ...]]:
-    rule, adjoint, used = rules
-
-    def fitted(rule: Rule) -> Rule:
-        def with_fit(xp: Any, g: Array, *saved: Any) -> Array:
-            return fit(xp, rule(xp, g, *saved[1:]), saved[0])
-
-        return with_fit
-
-    return fitted(rule), fitted(adjoint), (spec, *used)
-
-
-def fit(xp: Any, g: Array, spec: Spec) -> Array:
-    """Bring a cotangent to the shape and dtype of its primal: sum broadcast axes, drop an imaginary part, cast."""
-    if type(g) is Partial:
-        # What indexing keeps is of its array's dtype, and the whole of its array's shape.
-        return g
-    if g.shape != spec.shape:
-        g = unbroadcast(xp, g, spec.shape)
-    if g.dtype != spec.dtype:
-        if xp.isdtype(g.dtype, "complex floating") and not xp.isdtype(spec.dtype, "complex floating"):
-            g = xp.real(g)
-        if g.dtype != spec.dtype:
-            g = xp.astype(g, spec.dtype)
-    return g
-
-
-def unbroadcast(xp: Any, g: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `g` over the axes along which an array of `shape` was broadcast, in one reduction."""
-    lead = len(g.shape) - len(shape)
-    if lead and g.shape[lead:] == shape:
-        return xp.sum(g, axis=0 if lead == 1 else tuple(range(lead)))
-    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
-    if axes:
-        g = xp.sum(g, axis=axes, keepdims=len(axes) > lead)
-    return g if g.shape == shape else xp.reshape(g, shape)

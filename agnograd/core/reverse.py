@@ -14,8 +14,9 @@ from typing import Any
 from weakref import ref
 
 from agnograd.core.array import Array, innermost, is_wrapper
+from agnograd.core.cotangent import Partial
 from agnograd.core.level import ROOT, Level
-from agnograd.core.op import Partial, Variant
+from agnograd.core.op import Variant
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.errors import GraphFreedError
 

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from agnograd.core.op import Op, Partial, Spec
+from agnograd.core.cotangent import Partial, Spec
+from agnograd.core.op import Op
 from agnograd.errors import ForeignArrayError, RuleError, UnknownOperationError, UnsupportedError
 
 Array = Any

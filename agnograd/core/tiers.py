@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from agnograd.core.op import Op, Rule, Sample
+from agnograd.core.op import Op
+from agnograd.core.rule import Rule
+from agnograd.core.sample import Sample
 from agnograd.errors import RuleError
 
 
@@ -35,7 +37,7 @@ def elementwise(
 
     Examples
     --------
-    >>> from agnograd.core.op import Sample, Uniform
+    >>> from agnograd.core.sample import Sample, Uniform
     >>> cube = elementwise(
     ...     "cube(x, /)",
     ...     body=lambda xp, x: x * x * x,

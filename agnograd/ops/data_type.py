@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agnograd.core.op import Sample, Spec, Uniform
+from agnograd.core.cotangent import Spec
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import spaces
 from agnograd.core.tiers import linear
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from agnograd.core.op import Sample, Uniform
-from agnograd.core.rules import as_array, binary, edge, is_complex, nonzero, unary
-from agnograd.core.rules import sign as sign_of
+from agnograd.core.formulas import as_array, binary, edge, is_complex, nonzero, unary
+from agnograd.core.formulas import sign as sign_of
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, elementwise, general, nondifferentiable
 
 Array = Any

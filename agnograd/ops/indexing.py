@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from agnograd.core.op import Sample, Spec, Uniform, fit
-from agnograd.core.rules import edge
+from agnograd.core.cotangent import Spec, fit
+from agnograd.core.formulas import edge
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import internal
 from agnograd.core.tiers import general, linear
 from agnograd.errors import UnsupportedError

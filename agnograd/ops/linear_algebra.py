@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agnograd.core.op import Sample, Spec, Uniform, fit
-from agnograd.core.rules import edge, is_complex, nonzero
+from agnograd.core.cotangent import Spec, fit
+from agnograd.core.formulas import edge, is_complex, nonzero
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
 Array = Any

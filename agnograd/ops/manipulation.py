@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agnograd.core.op import Sample, Spec, Uniform, fit, unbroadcast
-from agnograd.core.rules import broadcast_shapes
+from agnograd.core.cotangent import Spec, fit, unbroadcast
+from agnograd.core.formulas import broadcast_shapes
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
 
 Array = Any

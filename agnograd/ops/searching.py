@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agnograd.core.op import Sample, Uniform
-from agnograd.core.rules import edge
+from agnograd.core.formulas import edge
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import elementwise, nondifferentiable
 
 _MATRIX = Uniform(shape=(2, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import nondifferentiable
 
 _MATRIX = Uniform(shape=(2, 3))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from agnograd.core.op import Sample, Uniform
-from agnograd.core.rules import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, nonzero
+from agnograd.core.formulas import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, nonzero
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
 Array = Any

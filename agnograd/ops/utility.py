@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agnograd.core.op import Sample
-from agnograd.core.rules import edge
+from agnograd.core.formulas import edge
+from agnograd.core.sample import Sample
 from agnograd.core.tiers import nondifferentiable
 
 _SAMPLES: list[Sample] = [

@@ -249,7 +249,7 @@ def test_names(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) 
 
 
 # Who asks: rules of the package, what they call, and plugins; not the engine, nor Python.
-_RULES = ("agnograd.core.op", "agnograd.core.rules")
+_RULES = ("agnograd.core.op", "agnograd.core.formulas")
 _NO_RULES = ("agnograd", "array_api_compat", "contextlib", "functools")
 
 

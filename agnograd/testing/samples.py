@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agnograd import plugins
-from agnograd.core.op import Op, Sample, Uniform
+from agnograd.core.op import Op
+from agnograd.core.sample import Sample, Uniform
 from agnograd.testing.matrix import DOUBLE, SINGLE, Row
 
 Array = Any

@@ -7,7 +7,7 @@ import pytest
 
 import agnograd as ag
 from agnograd.core import table
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import elementwise, general, linear
 from agnograd.errors import MissingRuleError, RuleError, UnknownOperationError
 

@@ -1,7 +1,5 @@
 """Bad input of the backward pass: dtypes that carry no gradient, cotangents that do not fit, passes that cannot be."""
 
-# ruff: noqa: PLW0108 - the parameters of a lambda name what the case is given
-
 from __future__ import annotations
 
 import numpy as np

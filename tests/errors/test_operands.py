@@ -1,7 +1,5 @@
 """Bad operands: of two backends, of two devices, of a library that no backend describes; wrong shapes and arguments."""
 
-# ruff: noqa: PLW0108 - the parameters of a lambda name what the case is given
-
 from __future__ import annotations
 
 import contextlib

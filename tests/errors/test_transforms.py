@@ -1,7 +1,5 @@
 """Bad input of the transformations: arguments, tangents and cotangents, outputs, and values that escape."""
 
-# ruff: noqa: PLW0108 - the parameters of a lambda name what the case is given
-
 from __future__ import annotations
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Writes in place that would make a gradient wrong, and ways out of the graph that would lose one."""
 
-# ruff: noqa: PLW0108 - the parameters of a lambda name what the case is given
-
 from __future__ import annotations
 
 import numpy as np

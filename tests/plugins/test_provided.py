@@ -11,7 +11,7 @@ import tiny_arrays
 from made_plugins import TINY, Plugin, cube, record_of
 
 import agnograd as ag
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import find, spaces
 from agnograd.core.tiers import composite, elementwise, nondifferentiable
 from agnograd.errors import (
@@ -29,7 +29,7 @@ def test_one_plugin_provides_a_backend_an_operation_a_kernel_and_an_observer(ins
         "mine = my_plugin",
         my_plugin="""
             import contextlib
-            from agnograd.core.op import Sample, Uniform
+            from agnograd.core.sample import Sample, Uniform
             from agnograd.core.tiers import elementwise
 
             @hookimpl

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import agnograd as ag
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import register, unregister
 from agnograd.core.tiers import general
 from agnograd.testing import GradcheckError, gradcheck

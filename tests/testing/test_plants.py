@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 
 import agnograd as ag
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import register, unregister
 from agnograd.core.tiers import elementwise, general, linear
 from agnograd.testing import cases, conformance

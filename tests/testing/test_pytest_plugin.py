@@ -9,7 +9,7 @@ import pytest
 
 DEMO = """
     import agnograd
-    from agnograd.core.op import Sample, Uniform
+    from agnograd.core.sample import Sample, Uniform
     from agnograd.core.tiers import elementwise
     from agnograd.hookspecs import Backend, hookimpl
 

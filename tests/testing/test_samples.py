@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import OPS
 from agnograd.testing import build, cases, rows
 from agnograd.testing.samples import draw

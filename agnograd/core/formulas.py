@@ -1,11 +1,11 @@
-"""Helpers of the rules, in names of the standard only."""
+"""What many rules have in common, in names of the standard only; and the samples that many operations share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from agnograd.core.op import Sample, Uniform
+from agnograd.core.sample import Sample, Uniform
 
 Array = Any
 Axis = int | tuple[int, ...] | None
