@@ -157,7 +157,7 @@ def _walk(walk: Callable[..., Any]) -> Run:
             x = ag.sin(x * c + b)
         roots = [(x._node, np.ones(10))]
         start = time.process_time()
-        walk(roots, True, set(), None)
+        walk(roots, True, set())
         return time.process_time() - start
 
     return run

@@ -231,27 +231,23 @@ def backward(
     wanted = set(targets)
     if create_graph or roots[0][0].level.nested or any(is_wrapper(g) for _, g in roots):
         return _walk_wrapped(roots, create_graph, wanted)
-    space = spaces[type(roots[0][1])]
-    return _walk_raw(roots, release, wanted, space.guard)
+    return _walk_raw(roots, release, wanted)
 
 
-def _walk_raw(
-    roots: Sequence[tuple[Node, Any]],
-    release: bool,
-    wanted: set[Node],
-    guard: Callable[[Any], Any] | None,
-) -> dict[Node, Any]:
+def _walk_raw(roots: Sequence[tuple[Node, Any]], release: bool, wanted: set[Node]) -> dict[Node, Any]:
     cotangents: dict[int, Any] = {}
     waiting: dict[int, Node] = {}
     heap: list[int] = []
     # Numbers whose cotangent is an array that the walk itself allocated: only those are added to in place.
     owned: set[int] = set()
     results: dict[Node, Any] = {}
-    # The type of the last cotangent, its namespace, and the last dtype that was found real: they rarely change.
-    kind: Any = None
-    xp: Any = None
-    real: Any = None
+    # The type of the last cotangent, its namespace, the guard of its devices, and the last dtype that was found real:
+    # they rarely change.
+    kind = type(roots[0][1])
+    xp: Any = spaces[kind]
+    guard = xp.guard
     add = _add if guard is None else _guarded_add(guard)
+    real: Any = None
     for root, g in roots:
         add(root, g, cotangents, waiting, heap, owned)
     node = waiting.pop(heappop(heap))
@@ -268,6 +264,8 @@ def _walk_raw(
             if type(g) is not kind:
                 kind = type(g)
                 xp = spaces[kind]
+                guard = xp.guard
+                add = _add if guard is None else _guarded_add(guard)
             saved = node.saved
             dtype = g.dtype
             if dtype is real:

@@ -73,7 +73,24 @@ def _setitem(xp: Any, x: Array, value: Any, *, key: Any) -> Array:
 
 
 def _setitem_back(xp: Any, g: Array, value_spec: Spec, key: Any, needs: tuple[int, ...]) -> list[Array]:
-    return [xp.setitem(g, 0, key=key) if i == 0 else fit(xp, xp.getitem(g, key=key), value_spec) for i in needs]
+    return [xp.setitem(g, 0, key=key) if i == 0 else fit(xp, _of_last_writes(xp, g, key), value_spec) for i in needs]
+
+
+def _of_last_writes(xp: Any, g: Array, key: Any) -> Array:
+    """``g[key]``, and zero for a write that another one of the same assignment went over."""
+    out = xp.getitem(g, key=key)
+    if not repeats(xp, key) or 0 in out.shape:
+        return out
+    # Numbered writes, put in place as the values were, tell which of them came last.
+    number = xp.reshape(xp.arange(math.prod(out.shape), device=xp.device(g)), tuple(out.shape))
+    last = xp.setitem(xp.zeros(tuple(g.shape), dtype=number.dtype, device=xp.device(g)), number, key=key)
+    return xp.where(xp.getitem(last, key=key) == number, out, 0)
+
+
+def repeats(xp: Any, key: Any) -> bool:
+    """Whether a key may take an element twice: it has an array of integers."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(hasattr(k, "dtype") and not xp.isdtype(k.dtype, "bool") for k in parts)
 
 
 setitem = linear(
