@@ -18,18 +18,12 @@ class Key(NamedTuple):
     sample: str = ""
 
 
-_PARTIAL = "array-api-strict wants an index for each axis, or an ellipsis"
 _FANCY = "array-api-strict assigns to no array of indices: the standard leaves that out"
 _EMPTY = "dask takes the maximum and minimum of each chunk before it combines them, and an empty chunk has none"
 _ND = "dask indexes with one array of indices at a time"
 _RESHAPE = "dask does not reshape axes that neither merge nor split evenly, unless they are in one chunk"
 
 GAPS: dict[Key, str] = {
-    Key("strict", "getitem", sample="3x4-key=1"): _PARTIAL,
-    Key("strict", "getitem", sample="3x4-key=::2"): _PARTIAL,
-    Key("strict", "getitem", sample="3x4-key=(::-1)"): _PARTIAL,
-    Key("strict", "setitem", sample="3x4,4-key=1"): _PARTIAL,
-    Key("strict", "setitem", sample="c3x4,2x4-key=0:2"): _PARTIAL,
     Key("strict", "setitem", sample="3,2-key=[2,0]"): _FANCY,
     Key("dask", "getitem", sample="3x4-key=([0,2,0],[3,1,3])"): _ND,
     # The value is put in by one scatter; to take it back is to index.

@@ -26,25 +26,25 @@ def to_device(x: Array, device: Any, stream: Any) -> Array:
 
 
 def kernels() -> dict[str, Callable[..., Any]]:
-    """Nothing but what the standard leaves out."""
+    """Nothing but what the standard leaves out, and users write."""
     import array_api_strict as xp
 
     def set_item(x: Array, key: Any, value: Any) -> Array:
         # Assignment casts only within a kind, where the standard promotes the value to the array's dtype.
         if not isinstance(value, (bool, int, float, complex)) and value.dtype != x.dtype:
             value = xp.astype(value, x.dtype)
-        x[key] = value
+        x[_completed(x, key)] = value
         return x
 
-    def promoted(name: str) -> Callable[..., Array]:
-        function = getattr(xp, name)
+    return {"set": set_item, "getitem": lambda x, key: x[_completed(x, key)]}
 
-        def joined(arrays: Any, *, axis: int | None = 0) -> Array:
-            return function(list(arrays), axis=axis)
 
-        return joined
-
-    return {"set": set_item, "concat": promoted("concat"), "stack": promoted("stack")}
+def _completed(x: Array, key: Any) -> Any:
+    """A key with an ellipsis for the axes that it leaves out, which the standard asks for."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(k is Ellipsis or hasattr(k, "dtype") for k in parts):
+        return key
+    return (*parts, ...) if sum(k is not None for k in parts) < x.ndim else key
 
 
 @hookimpl
