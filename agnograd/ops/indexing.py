@@ -63,7 +63,7 @@ def _without_new_axes(xp: Any, x: Array, key: Any, value: Any) -> tuple[Any, Any
     rest = tuple(k for k in parts if k is not None)
     rest = rest if Ellipsis in rest else (*rest, ...)
     if hasattr(value, "shape"):
-        value = xp.reshape(xp.broadcast_to(value, x[key].shape), x[rest].shape)
+        value = xp.reshape(xp.broadcast_to(value, xp.getitem(x, key=key).shape), xp.getitem(x, key=rest).shape)
     return rest, value
 
 
@@ -127,7 +127,7 @@ def _add_into(xp: Any, x: Array, value: Array, key: Any) -> Array:
         return x
     if is_basic(key):
         key, value = _without_new_axes(xp, x, key, value)
-        return xp.set(x, key, x[key] + value)
+        return xp.set(x, key, xp.getitem(x, key=key) + value)
     parts = key if isinstance(key, tuple) else (key,)
     if len(parts) == 1 and xp.isdtype(parts[0].dtype, "bool"):
         return _add_at_mask(xp, x, value, parts[0])
