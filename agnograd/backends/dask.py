@@ -90,7 +90,33 @@ def kernels() -> dict[str, Callable[..., Any]]:
         "getitem": getitem,
         "tril": tril,
         "triu": triu,
+        **_fourier(),
     }
+
+
+def _fourier() -> dict[str, Callable[..., Any]]:
+    """Transforms over axes that are in several chunks, which dask refuses: those axes are put into one."""
+    import array_api_compat.dask.array as xp
+
+    def one_axis(name: str) -> Callable[..., Array]:
+        transform = getattr(xp.fft, name)
+
+        def run(x: Array, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
+            return transform(x.rechunk({axis % x.ndim: -1}), n=n, axis=axis, norm=norm)
+
+        return run
+
+    def several_axes(name: str) -> Callable[..., Array]:
+        transform = getattr(xp.fft, name)
+
+        def run(x: Array, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Array:
+            axes = range(0 if s is None else x.ndim - len(s), x.ndim) if axes is None else axes
+            return transform(x.rechunk({a % x.ndim: -1 for a in axes}), s=s, axes=tuple(axes), norm=norm)
+
+        return run
+
+    singles = {f"fft.{name}": one_axis(name) for name in ("fft", "ifft", "rfft", "irfft")}
+    return singles | {f"fft.{name}": several_axes(name) for name in ("fftn", "ifftn", "rfftn", "irfftn")}
 
 
 @contextlib.contextmanager

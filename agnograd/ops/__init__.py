@@ -13,6 +13,7 @@ from agnograd.ops import (
     creation,
     data_type,
     elementwise,
+    fft,
     indexing,
     linear_algebra,
     manipulation,
@@ -33,6 +34,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     data_type,
     creation,
     utility,
+    fft,
 )
 
 for _family in FAMILIES:
