@@ -96,10 +96,10 @@ def kernels() -> dict[str, Callable[..., Any]]:
 
 def _fourier() -> dict[str, Callable[..., Any]]:
     """Transforms over axes that are in several chunks, which dask refuses: those axes are put into one."""
-    import array_api_compat.dask.array as xp
+    import array_api_compat.dask.array.fft as transforms
 
     def one_axis(name: str) -> Callable[..., Array]:
-        transform = getattr(xp.fft, name)
+        transform = getattr(transforms, name)
 
         def run(x: Array, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
             return transform(x.rechunk({axis % x.ndim: -1}), n=n, axis=axis, norm=norm)
@@ -107,7 +107,7 @@ def _fourier() -> dict[str, Callable[..., Any]]:
         return run
 
     def several_axes(name: str) -> Callable[..., Array]:
-        transform = getattr(xp.fft, name)
+        transform = getattr(transforms, name)
 
         def run(x: Array, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Array:
             axes = range(0 if s is None else x.ndim - len(s), x.ndim) if axes is None else axes
