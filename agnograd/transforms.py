@@ -122,8 +122,8 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     value : tree
         ``f(*primals)``.
     pullback : callable
-        Takes a cotangent with the structure of `value` and returns a tuple of cotangents, one for each argument. It
-        may be called any number of times.
+        Takes a cotangent with the structure of `value` and returns a tuple of cotangents, one for each argument, None
+        for an array of integers or booleans. It may be called any number of times.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """
     _check_callable(f, "vjp")
     with new_level("vjp") as level:
-        inputs = _Inputs(primals, level, range(len(primals)))
+        inputs = _Inputs(primals, level, range(len(primals)), constants=True)
         out = f(*inputs.lifted)
         leaves, structure = optree.tree_flatten(out)
         split = [_value_and_node(x, level) for x in leaves]
@@ -162,7 +162,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     f : callable
         Function of arrays, or trees of arrays, to a tree of arrays.
     primals, tangents : tuple or list
-        Arguments and their directions, of the same structure, shapes and dtypes.
+        Arguments and their directions, of the same structure, shapes and dtypes. The direction of an argument that
+        does not change is None; that of an array of integers or booleans must be.
 
     Returns
     -------
@@ -184,12 +185,16 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     values, structure = _flatten(tuple(primals))
     directions, other = _flatten(tuple(tangents))
     if structure != other:
-        msg = f"primals have structure {structure}, tangents {other}: they must be the same"
+        trees = [optree.tree_structure(tuple(tree)) for tree in (primals, tangents)]
+        msg = f"primals have structure {trees[0]}, tangents {trees[1]}: they must be the same"
         raise CotangentError(msg)
     tensors = any(isinstance(x, Array) for x in (*values, *directions))
     with new_level("jvp") as level:
         duals = []
         for k, (x, t) in enumerate(zip(values, directions, strict=True)):
+            if t is None:
+                duals.append(x)
+                continue
             x = _checked(x, level.name, primals, k)
             duals.append(Dual(x, _fitting(t, x, "tangent"), level))
         out = f(*optree.tree_unflatten(structure, duals))
@@ -233,20 +238,26 @@ def stop_gradient(x: Any) -> Any:
 class _Inputs:
     """Arguments lifted to a level, and the way from cotangents back to their trees."""
 
-    def __init__(self, trees: Sequence[Any], level: Level, positions: Iterable[int]) -> None:
+    def __init__(
+        self, trees: Sequence[Any], level: Level, positions: Iterable[int], *, constants: bool = False
+    ) -> None:
         self.structures = []
-        self.nodes: list[list[Node]] = []
+        self.nodes: list[list[Node | None]] = []
         self.primals: list[list[Any]] = []
         self.lifted = []
         self.tensors = False
         for n, tree in zip(positions, trees, strict=True):
             leaves, structure = optree.tree_flatten(tree)
             self.tensors = self.tensors or any(isinstance(x, Array) for x in leaves)
-            primals = [_checked(x, level.name, {n: tree}, k) for k, x in enumerate(leaves)]
-            lifted = [_lift(x, level) for x in primals]
+            fixed = [constants and _is_constant(x) for x in leaves]
+            primals = [
+                x if c else _checked(x, level.name, {n: tree}, k)
+                for k, (x, c) in enumerate(zip(leaves, fixed, strict=True))
+            ]
+            lifted = [x if c else _lift(x, level) for x, c in zip(primals, fixed, strict=True)]
             self.structures.append(structure)
             self.primals.append(primals)
-            self.nodes.append([_node(x) for x in lifted])
+            self.nodes.append([None if c else x._node for x, c in zip(lifted, fixed, strict=True)])
             self.lifted.append(optree.tree_unflatten(structure, lifted))
 
     def result(self, x: Any) -> Any:
@@ -259,7 +270,7 @@ class _Inputs:
             optree.tree_unflatten(
                 structure,
                 [
-                    _finished(found[node] if node in found else _zeros(x), tensors=tensors)
+                    None if node is None else _finished(found[node] if node in found else _zeros(x), tensors=tensors)
                     for node, x in zip(nodes, primals, strict=True)
                 ],
             )
@@ -267,13 +278,16 @@ class _Inputs:
         ]
 
 
-def _node(x: Reverse) -> Node:
-    assert x._node is not None
-    return x._node
+def _is_constant(x: Any) -> bool:
+    """Whether `x` is an array of integers or booleans."""
+    x = settled(x)
+    space = raw_space(x) if isinstance(x, Array) else spaces.known(type(x)) if hasattr(x, "dtype") else None
+    return space is not None and x.dtype not in space.floats
 
 
 def _flatten(tree: Any) -> tuple[list[Any], Any]:
-    return optree.tree_flatten(tree)
+    # None stands for the direction of an argument that does not change.
+    return optree.tree_flatten(tree, none_is_leaf=True)
 
 
 def _lift(x: Any, level: Level) -> Reverse:

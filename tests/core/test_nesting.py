@@ -214,3 +214,20 @@ def test_a_pullback_runs_as_often_as_wanted():
     first = pullback(ONES)[0]
     np.testing.assert_allclose(pullback(ONES)[0], first)
     np.testing.assert_allclose(first, np.cos(POINT) * POINT + np.sin(POINT))
+
+
+def test_integers_have_no_cotangent_and_no_tangent():
+    counts = np.array([1, 2, 3])
+    weigh = lambda x, n: ag.sum(x * ag.astype(n, x.dtype)) if isinstance(n, ag.Tensor) else ag.sum(x * n)
+    value, pullback = ag.vjp(weigh, POINT, counts)
+    np.testing.assert_allclose(value, (POINT * counts).sum())
+    gradient, nothing = pullback(1.0)
+    np.testing.assert_allclose(gradient, counts)
+    assert nothing is None
+    value, tangent = ag.jvp(weigh, (POINT, counts), (ONES, None))
+    np.testing.assert_allclose(tangent, counts.sum())
+
+
+def test_an_argument_that_does_not_change_has_no_direction():
+    value, tangent = ag.jvp(lambda x, y: ag.sum(x * y), (POINT, ONES), (None, POINT))
+    np.testing.assert_allclose(tangent, (POINT**2).sum())
