@@ -185,8 +185,8 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     values, structure = _flatten(tuple(primals))
     directions, other = _flatten(tuple(tangents))
     if structure != other:
-        trees = [optree.tree_structure(tuple(tree)) for tree in (primals, tangents)]
-        msg = f"primals have structure {trees[0]}, tangents {trees[1]}: they must be the same"
+        shown = [str(s).replace(", NoneIsLeaf", "") for s in (structure, other)]
+        msg = f"primals have structure {shown[0]}, tangents {shown[1]}: they must be the same"
         raise CotangentError(msg)
     tensors = any(isinstance(x, Array) for x in (*values, *directions))
     with new_level("jvp") as level:

@@ -230,4 +230,5 @@ def test_integers_have_no_cotangent_and_no_tangent():
 
 def test_an_argument_that_does_not_change_has_no_direction():
     value, tangent = ag.jvp(lambda x, y: ag.sum(x * y), (POINT, ONES), (None, POINT))
+    np.testing.assert_allclose(value, POINT.sum())
     np.testing.assert_allclose(tangent, (POINT**2).sum())
