@@ -17,7 +17,7 @@ from agnograd.core.op import Op, Variant
 from agnograd.core.reverse import NOTHING, Node, Reverse, Static, as_wrapper, describe, next_number, wrap
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled
-from agnograd.errors import ForeignArrayError, MixedBackendsError, MixedDevicesError
+from agnograd.errors import ForeignArrayError, MissingRuleError, MixedBackendsError, MixedDevicesError
 
 Call = Callable[..., Any]
 
@@ -115,8 +115,9 @@ def record(
     ans : array
         The output for `data`.
     """
-    if not op.connected or isinstance(ans, tuple):
+    if not op.connected:
         return wrap_results(ans)
+    _check_single(op, ans)
     space = spaces[type(innermost(ans))]
     if ans.dtype not in space.floats:
         return wrap(ans, None)
@@ -140,6 +141,16 @@ def record(
     parents: list[Any] = [operands[i]._node for i in needs]
     second = None if len(parents) == 1 else parents[1] if len(parents) == 2 else tuple(parents[1:])
     return wrap(ans, Node(next_number(), variant, saved, parents[0], second, level))
+
+
+def _check_single(op: Op, ans: Any) -> None:
+    # Better no gradient than one that is silently zero.
+    if isinstance(ans, tuple):
+        msg = (
+            f"{op.name} returns {len(ans)} arrays, and an operation with rules returns one. Declare it as "
+            f"nondifferentiable, or as a composite of operations with one output each."
+        )
+        raise MissingRuleError(msg)
 
 
 Saver = Callable[[tuple[Any, ...], dict[str, Any], Any], tuple[Any, ...]]
@@ -200,8 +211,9 @@ def spec(x: Any) -> Spec:
 def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Level) -> Any:
     data = tuple([_lowered(x, level) for x in operands])
     ans = apply(op, data, params)
-    if not op.connected or isinstance(ans, tuple):
+    if not op.connected:
         return ans if isinstance(ans, Array) else wrap_results(ans)
+    _check_single(op, ans)
     space: Space = spaces[type(innermost(ans))]
     if ans.dtype not in space.floats:
         return wrap(ans, None)

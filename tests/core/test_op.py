@@ -160,3 +160,14 @@ def test_signatures_are_the_standards():
         ag.matmul(ag.ones(2, 2))
     with pytest.raises(TypeError, match="needs 2 arrays"):
         ag.tensordot(ag.ones(2, 2))
+
+
+def test_an_operation_with_rules_returns_one_array(registered):
+    f = registered(
+        linear("mine.copies(x, /, *, n=2)", body=lambda xp, x, *, n=2: (x,) * n, x=lambda xp, g: g, samples=SAMPLES)
+    )
+    assert len(f(ag.ones(2))) == 2
+    with pytest.raises(MissingRuleError, match="returns 2 arrays"):
+        f(ag.ones(2, requires_grad=True))
+    with pytest.raises(MissingRuleError, match="returns 3 arrays"):
+        ag.jvp(lambda z: f(z, n=3)[0], (np.ones(2),), (np.ones(2),))
