@@ -84,6 +84,7 @@ def kernels() -> dict[str, Callable[..., Any]]:
     """Bodies that spare launches or host synchronisations of CuPy's compatibility layer."""
     import array_api_compat.cupy as xp
     import cupy as cp
+    import numpy as np
 
     def sign(x: Array) -> Array:
         # array-api-compat repairs NaN through a mask, which waits for the device.
@@ -101,8 +102,19 @@ def kernels() -> dict[str, Callable[..., Any]]:
     def conj(x: Array) -> Array:
         return cp.conj(x) if x.dtype.kind == "c" else x
 
+    def solve(x1: Array, x2: Array) -> Array:
+        if x1.ndim > 2 or x2.ndim > 2:
+            # CuPy broadcasts no stacks.
+            vectors = x2.ndim == 1
+            x2 = x2[:, None] if vectors else x2
+            batch = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+            x1, x2 = (cp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (x1, x2))
+            out = cp.linalg.solve(x1, x2)
+            return out[..., 0] if vectors else out
+        return cp.linalg.solve(x1, x2)
+
     creation = {name: _on_device(getattr(xp, name)) for name in _CREATION}
-    return {"sign": sign, "scatter_add": scatter_add, "conj": conj, **creation}
+    return {"sign": sign, "scatter_add": scatter_add, "conj": conj, "linalg.solve": solve, **creation}
 
 
 # array-api-compat takes a device here, and leaves the array on the current one.

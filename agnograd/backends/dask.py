@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -64,6 +65,31 @@ def kernels() -> dict[str, Callable[..., Any]]:
         with _complex_meta(x):
             return da.take(x, indices, axis=0 if axis is None else axis)
 
+    def take_along_axis(x: Array, indices: Array, *, axis: int = -1) -> Array:
+        # The array is put into one chunk along the axis; the indices keep theirs.
+        a = axis % x.ndim
+        x = x.rechunk({a: -1})
+        out = tuple(range(x.ndim))
+        return da.blockwise(
+            _along_axis_block, out, x, tuple(x.ndim if i == a else i for i in out), indices, out, a, None,
+            dtype=x.dtype, concatenate=True, meta=np.empty((0,) * x.ndim, dtype=x.dtype),
+        )  # fmt: skip
+
+    def repeat(x: Array, repeats: Any, *, axis: int | None = None) -> Array:
+        if axis is None:
+            x, axis = reshape(x, (-1,)), 0
+        if 0 in x.shape and isinstance(repeats, int):
+            return da.zeros([n * repeats if i == axis % x.ndim else n for i, n in enumerate(x.shape)], dtype=x.dtype)
+        return da.repeat(x, repeats, axis=axis)
+
+    def reshape(x: Array, shape: Any, *, copy: bool | None = None) -> Array:
+        # Dask refuses most shapes of no elements.
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        known = math.prod(n for n in sizes if n != -1)
+        if 0 in x.shape and sizes.count(-1) == (known != 0):
+            return da.zeros([0 if n == -1 else n for n in sizes], dtype=x.dtype)
+        return da.reshape(x.copy() if copy else x, sizes)
+
     def getitem(x: Array, key: Any) -> Array:
         with _complex_meta(x):
             return x[key]
@@ -87,10 +113,14 @@ def kernels() -> dict[str, Callable[..., Any]]:
         # array-api-compat divides by zero first and repairs the result.
         "sign": da.sign,
         "take": take,
+        "take_along_axis": take_along_axis,
+        "repeat": repeat,
+        "reshape": reshape,
         "getitem": getitem,
         "tril": tril,
         "triu": triu,
         **_fourier(),
+        **_matrices(),
     }
 
 
@@ -119,6 +149,53 @@ def _fourier() -> dict[str, Callable[..., Any]]:
     return singles | {f"fft.{name}": several_axes(name) for name in ("fftn", "ifftn", "rfftn", "irfftn")}
 
 
+def _matrices() -> dict[str, Callable[..., Any]]:
+    """Functions of matrices in one chunk each: dask has them for single matrices in square chunks, or not at all."""
+    import dask.array as da
+    import numpy as np
+
+    def whole(x: Array) -> Array:
+        return x.rechunk({x.ndim - 2: -1, x.ndim - 1: -1})
+
+    def inv(x: Array) -> Array:
+        return whole(x).map_blocks(np.linalg.inv, dtype=x.dtype, meta=np.empty((0,) * x.ndim, dtype=x.dtype))
+
+    def solve(x1: Array, x2: Array) -> Array:
+        if x2.ndim == 1:
+            return solve(x1, x2[:, None])[..., 0]
+        batch = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+        # The columns of x2 keep their chunks.
+        x1, x2 = whole(_broadcast(x1, batch)), _broadcast(x2, batch).rechunk({len(batch): -1})
+        lead, dtype = tuple(range(len(batch))), np.result_type(x1.dtype, x2.dtype)
+        i, j, k = (len(batch) + n for n in range(3))
+        return da.blockwise(
+            np.linalg.solve, (*lead, i, k), x1, (*lead, i, j), x2, (*lead, j, k),
+            dtype=dtype, concatenate=True, meta=np.empty((0,) * x2.ndim, dtype=dtype),
+        )  # fmt: skip
+
+    def cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
+        if x1.shape[axis] != 3 or x2.shape[axis] != 3:
+            msg = f"cross needs vectors of three elements, got the shapes {x1.shape} and {x2.shape}, axis {axis}"
+            raise ValueError(msg)
+
+        if axis >= 0 and x1.ndim != x2.ndim:
+            msg = f"cross of arrays of {x1.ndim} and {x2.ndim} axes needs a negative axis, got {axis}"
+            raise ValueError(msg)
+
+        def turned(x: Array, by: int) -> Array:
+            return da.roll(x, by, axis=axis)
+
+        return turned(x1, -1) * turned(x2, -2) - turned(x1, -2) * turned(x2, -1)
+
+    return {"linalg.inv": inv, "linalg.solve": solve, "linalg.cross": cross}
+
+
+def _broadcast(x: Array, batch: tuple[int, ...]) -> Array:
+    import dask.array as da
+
+    return da.broadcast_to(x, (*batch, *x.shape[-2:]))
+
+
 @contextlib.contextmanager
 def _complex_meta(x: Array) -> Iterator[None]:
     """Indexing a complex array by an array casts an empty one to integers, of which NumPy warns."""
@@ -130,6 +207,12 @@ def _complex_meta(x: Array) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
         yield
+
+
+def _along_axis_block(x: Any, indices: Any, axis: int) -> Any:
+    import numpy as np
+
+    return np.take_along_axis(x, indices, axis)
 
 
 def _scatter_block(x: Any, indices: Any, value: Any) -> Any:

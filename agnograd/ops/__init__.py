@@ -15,9 +15,11 @@ from agnograd.ops import (
     elementwise,
     fft,
     indexing,
+    linalg,
     linear_algebra,
     manipulation,
     searching,
+    sets,
     sorting,
     statistical,
     utility,
@@ -31,10 +33,12 @@ FAMILIES: tuple[ModuleType, ...] = (
     indexing,
     searching,
     sorting,
+    sets,
     data_type,
     creation,
     utility,
     fft,
+    linalg,
 )
 
 for _family in FAMILIES:

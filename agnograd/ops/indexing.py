@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from agnograd.core.cotangent import Spec, fit
+from agnograd.core.cotangent import Spec, fit, unbroadcast
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import internal
@@ -212,5 +212,38 @@ take = general(
         Sample((_MATRIX, [3, 0, 3]), {"axis": -1}),
         Sample((_COMPLEX, [1, 1]), {"axis": 1}),
         edge([1.0, 2.0, 3.0], [0, 0, 2], gradient=([2.0, 0.0, 1.0], None)),
+    ],
+)
+
+
+def _along_axis_vjp(xp: Any, g: Array, x_spec: Spec, indices: Array, axis: int) -> Array:
+    a = axis % len(x_spec.shape)
+    n = x_spec.shape[a]
+    chosen = xp.moveaxis(xp.broadcast_to(indices, tuple(g.shape)), a, -1)
+    rows = xp.moveaxis(g, a, -1)
+    lead = tuple(rows.shape[:-1])
+    count = math.prod(lead)
+    # Elements of the array with its last axis first to vary, numbered through.
+    first = xp.reshape(xp.arange(count, dtype=xp.int64, device=xp.device(g)) * n, (*lead, 1))
+    flat = xp.reshape(xp.astype(chosen, xp.int64) % n + first, (-1,))
+    zeros = xp.zeros((count * n,), dtype=g.dtype, device=xp.device(g))
+    out = xp.reshape(xp.scatter_add(zeros, flat, xp.reshape(rows, (-1,))), (*lead, n))
+    return unbroadcast(xp, xp.moveaxis(out, -1, a), tuple(x_spec.shape))
+
+
+take_along_axis = linear(
+    "take_along_axis(x, indices, /, *, axis=-1)",
+    x=_along_axis_vjp,
+    samples=[
+        Sample((Uniform(), [2, 0, 2, 2])),
+        Sample((_MATRIX, [[3, 0], [1, 1], [-1, 2]])),
+        Sample((_MATRIX, [[2, 0, 0, 1], [2, 1, 0, 1]]), {"axis": 0}),
+        # The other axes broadcast, both ways.
+        Sample((_MATRIX, [[3, 3]]), {"axis": 1}),
+        Sample((Uniform(shape=(1, 4)), [[3, 0], [1, 1], [1, 2]]), {"axis": -1}),
+        Sample((Uniform(shape=(2, 1, 3)), [[[0, 2]], [[1, 0]]]), {"axis": 2}),
+        Sample((Uniform(shape=(0, 3)), [[0, 2]])),
+        Sample((_COMPLEX, [[1, 1], [0, 3], [2, 0]])),
+        edge([[1.0, 2.0, 3.0]], [[0, 0, 2]], gradient=([[2.0, 0.0, 1.0]], None)),
     ],
 )

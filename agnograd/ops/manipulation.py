@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from agnograd.core.cotangent import Spec, fit, unbroadcast
@@ -179,6 +180,45 @@ tile = composite(
     arrays=("x",),
     body=_tile,
     samples=_on({"repetitions": (2,)}, {"repetitions": (2, 2)}, {"repetitions": (2, 1, 2)}),
+)
+
+
+def _repeat_vjp(xp: Any, g: Array, x_spec: Spec, repeats: Any, axis: int | None) -> Array:
+    shape = (_size(x_spec.shape),) if axis is None else tuple(x_spec.shape)
+    a = 0 if axis is None else axis % len(shape)
+    if isinstance(repeats, Integral):  # NumPy's, too
+        split = xp.reshape(g, (*shape[: a + 1], repeats, *shape[a + 1 :]))
+        out = xp.sum(split, axis=a + 1)
+    else:
+        # Which element each row came from: how many running totals of the repeats it is not below.
+        n, rows = shape[a], xp.moveaxis(g, a, 0)
+        ends = xp.cumulative_sum(xp.broadcast_to(xp.astype(repeats, xp.int64), (n,)))
+        place = xp.arange(rows.shape[0], dtype=xp.int64, device=xp.device(g))
+        zeros = xp.zeros((n, *rows.shape[1:]), dtype=g.dtype, device=xp.device(g))
+        out = xp.scatter_add(zeros, xp.searchsorted(ends, place, side="right"), rows)
+        out = xp.moveaxis(out, 0, a)
+    return out if out.shape == x_spec.shape else xp.reshape(out, tuple(x_spec.shape))
+
+
+repeat = linear(
+    "repeat(x, repeats, /, *, axis=None)",
+    # The only shape here that depends on data is that of a result where `repeats` is an array.
+    x=_repeat_vjp,
+    samples=[
+        Sample((Uniform(), 2)),
+        Sample((_MATRIX, 3)),
+        Sample((_MATRIX, 2), {"axis": 0}),
+        Sample((_MATRIX, 2), {"axis": -1}),
+        Sample((_MATRIX, 0), {"axis": 1}),
+        Sample((Uniform(shape=()), 3)),
+        Sample((Uniform(shape=(0, 3)), 2), {"axis": 1}),
+        Sample((_COMPLEX, 2), {"axis": 1}),
+        Sample((_MATRIX, [2, 0, 3]), {"axis": 1}),
+        Sample((_MATRIX, [0, 2]), {"axis": -2}),
+        Sample((Uniform(), [1, 3, 0])),
+        Sample((Uniform(), [2])),
+        Sample((_COMPLEX, [1, 0, 2]), {"axis": 1}),
+    ],
 )
 
 

@@ -35,3 +35,14 @@ searchsorted = nondifferentiable(
     "searchsorted(x1, x2, /, *, side='left', sorter=None)",
     samples=[edge([1.0, 2.0, 3.0], [0.5, 2.0, 9.0]), edge([1.0, 2.0, 3.0], [2.0], side="right")],
 )
+nonzero = nondifferentiable(
+    "nonzero(x, /)",
+    samples=[
+        edge([0.0, 1.0, 2.0]),
+        edge([[0.0, 1.0], [2.0, 0.0]]),
+        edge([[0, 1], [2, 0]]),
+        edge([True, False]),
+        Sample((Uniform(kind="complex"),)),
+        Sample((Uniform(shape=(0, 3)),)),
+    ],
+)
