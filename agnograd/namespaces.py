@@ -63,7 +63,7 @@ class Namespace:
         self.reals = space.reals
         self.floats = space.floats
         self.linalg = Extension(self.__name__, "linalg")
-        self.fft = Extension(self.__name__, "fft")
+        self.fft = _Fourier(self)
         # Attributes that the table was asked for once: it takes them out again where a plugin is unloaded.
         self.kept: set[str] = set()
 
@@ -121,6 +121,11 @@ class Namespace:
             if like is not None:
                 return self.asarray(_stacked(self, obj, like), dtype=dtype, device=device)
         return Tensor(raw_asarray(self._space, obj, dtype=dtype, device=device, copy=copy), None)
+
+    def empty_like(self, x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+        """A tensor of the shape of `x`, whose values are arbitrary until they are written."""
+        options = {k: v for k, v in {"dtype": dtype, "device": device}.items() if v is not None}
+        return Tensor(self._space.empty_like(innermost(settled(x)), **options), None)
 
     def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
         """A tensor over the memory of any array that exports DLPack; a tensor of the backend keeps its gradient."""
@@ -208,6 +213,28 @@ class Extension:
         return sorted(own | set(_ALSO_IN_LINALG if self._prefix == "linalg" else ()))
 
 
+class _Fourier(Extension):
+    """The ``fft`` extension, with its creation functions."""
+
+    def __init__(self, owner: Namespace) -> None:
+        super().__init__(owner.__name__, "fft")
+        self._namespace = owner
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _FREQUENCIES:
+            return super().__getattr__(name)
+        found = _creator(self._namespace._space.fft, name)
+        setattr(self, name, found)
+        return found
+
+    def __reduce__(self) -> Any:
+        return getattr, (self._namespace, "fft")
+
+    def __dir__(self) -> list[str]:
+        return sorted([*super().__dir__(), *_FREQUENCIES])
+
+
+_FREQUENCIES = ("fftfreq", "rfftfreq")
 _ALSO_IN_LINALG = ("matmul", "matrix_transpose", "tensordot", "vecdot")
 
 

@@ -16,7 +16,7 @@ CREATE = {
     "ones": (2,),
     "zeros": ((2, 3),),
 }
-ON_ARRAYS = {"meshgrid", "from_dlpack"}
+ON_ARRAYS = {"empty_like", "meshgrid", "from_dlpack"}
 # Answers about dtypes, shapes and devices, and what the engine asks.
 NO_ARRAYS = {
     *("broadcast_shapes", "can_cast", "device", "fft", "finfo", "iinfo", "isdtype", "linalg", "result_type"),
@@ -41,6 +41,7 @@ def test_creation_gives_tensors(agnograd_xp, name):
 def test_functions_of_arrays_give_tensors(agnograd_xp):
     x = agnograd_xp.asarray([1.0, 2.0])
     assert [type(y) for y in agnograd_xp.meshgrid(x, x)] == [ag.Tensor] * 2
+    assert type(agnograd_xp.empty_like(x)) is ag.Tensor
 
 
 def test_dlpack_gives_a_tensor():

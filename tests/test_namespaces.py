@@ -54,6 +54,17 @@ def test_there_is_one_namespace_for_each_backend_whoever_is_asked(xp, agnograd_b
     assert in_thread(lambda: ag.namespace(agnograd_backend)) is xp
 
 
+def test_creation_functions_beside_the_table(xp, agnograd_backend):
+    empty = xp.empty_like(xp.ones((2, 3)), dtype=xp.float32)
+    assert (empty.shape, empty.dtype) == ((2, 3), xp.float32)
+    for name, expected in (("fftfreq", [0.0, 0.25, -0.5, -0.25]), ("rfftfreq", [0.0, 0.25, 0.5])):
+        made = getattr(xp.fft, name)(4)
+        assert isinstance(made, ag.Tensor)
+        assert made.tolist() == expected
+        assert name in dir(xp.fft)
+    assert pickle.loads(pickle.dumps(xp.fft)) is xp.fft
+
+
 def test_namespaces_are_hashable_copied_and_pickled_as_themselves(xp, agnograd_backend):
     assert {xp: 1}[ag.namespace(agnograd_backend)] == 1
     for again in (copy.copy(xp), copy.deepcopy(xp), pickle.loads(pickle.dumps(xp))):
