@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from agnograd.core.cotangent import Spec, fit, unbroadcast
-from agnograd.core.formulas import edge
+from agnograd.core.formulas import edge, is_complex
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import internal
 from agnograd.core.tiers import general, linear
@@ -165,13 +165,25 @@ def _add_at_integers(xp: Any, x: Array, value: Array, parts: tuple[Any, ...]) ->
 
 def _scatter_add(xp: Any, x: Array, indices: Array, value: Array) -> Array:
     # Sort by index, sum runs by differences of a running total: the only form in standard names.
+    if is_complex(xp, value):
+        zeros = xp.zeros_like(xp.real(x))
+        real, imag = (_scatter_add(xp, zeros, indices, part) for part in (xp.real(value), xp.imag(value)))
+        return x + (real + imag * 1j)
     order = xp.argsort(indices, stable=True)
     ordered = xp.take(indices, order, axis=0)
-    running = xp.cumulative_sum(xp.take(value, order, axis=0), axis=0, include_initial=True)
     slots = xp.arange(x.shape[0], dtype=indices.dtype, device=xp.device(x))
     ends = xp.searchsorted(ordered, slots, side="right")
     starts = xp.searchsorted(ordered, slots, side="left")
-    return x + (xp.take(running, ends, axis=0) - xp.take(running, starts, axis=0))
+
+    def by_slot(v: Array) -> Array:
+        running = xp.cumulative_sum(xp.take(v, order, axis=0), axis=0, include_initial=True)
+        return xp.take(running, ends, axis=0) - xp.take(running, starts, axis=0)
+
+    # Infinities and NaN would spread through the differences to slots that they do not belong to: they are counted.
+    out = x + by_slot(xp.where(xp.isfinite(value), value, 0))
+    for place, limit in ((value == math.inf, math.inf), (value == -math.inf, -math.inf), (xp.isnan(value), math.nan)):
+        out = out + xp.where(by_slot(xp.astype(place, xp.int64)) > 0, limit, xp.zeros_like(out))
+    return out
 
 
 scatter_add = general(

@@ -5,9 +5,6 @@ import json
 
 import numpy as np
 import pytest
-
-pytest.importorskip("benchmarks.workloads", reason="benchmarks/ is not part of the wheel")
-
 from rich.console import Console
 
 from benchmarks import __main__ as command
