@@ -164,7 +164,8 @@ def _fit_on(name: str, data: classifier.Data, steps: int, console: Console) -> c
         task = progress.add_task(name, total=steps, loss=float("nan"))
         fitted = classifier.fit(data, name, steps, tell=lambda loss: progress.update(task, advance=1, loss=loss))
     shown = sorted({1 + round(i * (steps - 1) / 5) for i in range(6)})
-    console.print(f"{name:<8} loss " + ", ".join(f"{fitted.losses[k - 1]:.4f} (step {k})" for k in shown))
+    losses = ", ".join(f"{fitted.losses[k - 1]:.4f} (step {k})" for k in shown)
+    console.print(f"{name:<8} loss {losses}", soft_wrap=True)
     return fitted
 
 
