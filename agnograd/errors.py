@@ -7,6 +7,7 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     │   ├── NoGraphError                        the tensor has no graph
     │   ├── NonScalarError                      the cotangent of a non-scalar is not implied
     │   ├── GraphFreedError                     saved values were freed by an earlier pass
+    │   ├── UndefinedGradientError              the function depends on what is determined only up to a choice
     │   └── UnusedInputError                    an input did not take part
     ├── CotangentError(ValueError, RuntimeError)    shape, dtype, backend or device of a given cotangent
     ├── NotDifferentiableError(TypeError, RuntimeError)     a dtype that cannot carry a gradient
@@ -55,6 +56,10 @@ class GraphFreedError(GradientError):
 
 class UnusedInputError(GradientError):
     """An input was not used to compute the output."""
+
+
+class UndefinedGradientError(GradientError):
+    """The function depends on what is determined only up to a choice, such as the phase of an eigenvector."""
 
 
 class CotangentError(AgnogradError, ValueError, RuntimeError):

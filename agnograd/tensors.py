@@ -11,7 +11,7 @@ from agnograd.core.forward import Dual
 from agnograd.core.gradient import accumulate, gradients
 from agnograd.core.inplace import write
 from agnograd.core.recorders import make_call
-from agnograd.core.reverse import LEAF, Node, Reverse, classes, describe, exposed, new_leaf, raw_space, short
+from agnograd.core.reverse import LEAF, Node, Reverse, classes, describe, edge, new_leaf, raw_space, short
 from agnograd.core.table import OPS, bind_with
 from agnograd.core.views import attach, refresh, settled
 from agnograd.errors import CotangentError, NotDifferentiableError
@@ -107,12 +107,12 @@ class Tensor(Reverse):
     def grad_fn(self) -> Node | None:
         """The node of the operation that made this tensor; None for leaves."""
         node = self._node
-        return None if node is None or node.variant is LEAF else exposed(node)
+        return None if node is None or node.variant is LEAF else edge(node)[0]
 
     @property
     def output_nr(self) -> int:
-        """Which output of its node this tensor is."""
-        return 0
+        """Which output of the operation that made it this tensor is; 0 for leaves."""
+        return 0 if self._node is None else edge(self._node)[1]
 
     @property
     def grad(self) -> Tensor | None:
@@ -205,8 +205,9 @@ class Tensor(Reverse):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
-            msg = "only tensors created by the user (leaves) support deepcopy: use x.detach() or x.clone()"
-            raise RuntimeError(msg)
+            # PyTorch refuses; libraries that hold arrays (xarray) copy what they are given.
+            memo[id(self)] = new = OPS["clone"].call(self)
+            return new  # type: ignore[no-any-return]
         data = settled(self)._array
         new = Tensor(raw_space(data).copy(data), None)
         memo[id(self)] = new
@@ -323,6 +324,8 @@ def _reduction(name: str) -> Callable[..., Any]:
         axis = params.pop("dim", axis)
         if "keepdim" in params:
             params["keepdims"] = params.pop("keepdim")
+        if "ddof" in params:
+            params["correction"] = params.pop("ddof")
         if params.pop("out", None) is not None:
             msg = f"{name}(out=...) does not support automatic differentiation"
             raise RuntimeError(msg)
@@ -358,6 +361,21 @@ def _norm(self: Any) -> Any:
     return OPS["norm"].call(self)
 
 
+def _softmax(self: Any, dim: int | tuple[int, ...]) -> Any:
+    """`agnograd.softmax` of this tensor along `dim`."""
+    return OPS["softmax"].call(self, axis=dim)
+
+
+def _log_softmax(self: Any, dim: int | tuple[int, ...]) -> Any:
+    """`agnograd.log_softmax` of this tensor along `dim`."""
+    return OPS["log_softmax"].call(self, axis=dim)
+
+
+def _logsumexp(self: Any, dim: int | tuple[int, ...], keepdim: bool = False) -> Any:
+    """`agnograd.logsumexp` of this tensor over `dim`."""
+    return OPS["logsumexp"].call(self, axis=dim, keepdims=keepdim)
+
+
 def _detach(self: Array) -> Any:
     """The values without graph or tangent at any level, as a tensor that shares them."""
     return _alias(self)
@@ -372,6 +390,9 @@ for _name, _function in {
     "reshape": _reshape,
     "view": _reshape,
     "norm": _norm,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "logsumexp": _logsumexp,
     "detach": _detach,
     "clone": _clone,
     "real": property(OPS["real"].call, doc="Real part."),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 from agnograd.backends import text
 from agnograd.hookspecs import Backend, hookimpl
@@ -85,6 +86,7 @@ def kernels() -> dict[str, Callable[..., Any]]:
     import array_api_compat.cupy as xp
     import cupy as cp
     import numpy as np
+    from array_api_compat import to_device
 
     def sign(x: Array) -> Array:
         # array-api-compat repairs NaN through a mask, which waits for the device.
@@ -113,8 +115,73 @@ def kernels() -> dict[str, Callable[..., Any]]:
             return out[..., 0] if vectors else out
         return cp.linalg.solve(x1, x2)
 
+    def pinv(x: Array, *, rtol: Any = None) -> Array:
+        # CuPy's own waits for the device: it sets small values to zero through a mask.
+        u, s, vh = cp.linalg.svd(x, full_matrices=False)
+        if not s.size:
+            return cp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), dtype=x.dtype)
+        rtol = max(x.shape[-2:]) * np.finfo(s.dtype).eps if rtol is None else rtol
+        cutoff = s.max(axis=-1) * cp.asarray(rtol, dtype=s.dtype)
+        inverse = cp.where(s > cutoff[..., None], 1 / s, 0)
+        return cp.matmul(conj(vh.swapaxes(-1, -2)) * inverse[..., None, :], conj(u.swapaxes(-1, -2)))
+
+    def eig(x: Array) -> Eigenpairs:
+        return Eigenpairs(*cp.linalg.eig(x))
+
+    def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
+        out = cp.from_dlpack(x)
+        if device is not None and device != out.device:
+            if copy is False:
+                msg = f"an array on {out.device} cannot be had on {device} without a copy, and copy=False was given"
+                raise BufferError(msg)
+            return to_device(out, device)
+        return out.copy() if copy else out
+
+    # CuPy fills with zero by clearing memory, and loses the sign of -0.0.
+
+    def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Array:
+        if type(obj) in (float, complex):
+            return creation["full"]((), obj, dtype=dtype, device=device)
+        return xp.asarray(obj, dtype=dtype, device=device, copy=copy)
+
+    def set_item(x: Array, key: Any, value: Any) -> Array:
+        if type(value) in (float, complex) and not value:
+            value = cp.full((), value, dtype=x.dtype)
+        x[key] = value
+        return x
+
+    def remainder(x1: Any, x2: Any) -> Array:
+        dtype = cp.result_type(x1, x2)
+        if dtype.kind != "f":
+            return cp.remainder(x1, x2)
+        return _remainder()(*(x.astype(dtype, copy=False) if hasattr(x, "dtype") else dtype.type(x) for x in (x1, x2)))
+
     creation = {name: _on_device(getattr(xp, name)) for name in _CREATION}
-    return {"sign": sign, "scatter_add": scatter_add, "conj": conj, "linalg.solve": solve, **creation}
+    frequencies = {f"fft.{name}": _on_device(getattr(xp.fft, name)) for name in ("fftfreq", "rfftfreq")}
+    creation |= {"asarray": asarray, "from_dlpack": from_dlpack}
+    matrices = {"linalg.solve": solve, "linalg.pinv": pinv, "linalg.eig": eig}
+    elementwise = {"sign": sign, "conj": conj, "remainder": remainder}
+    return {"scatter_add": scatter_add, "set": set_item, **elementwise, **matrices, **creation, **frequencies}
+
+
+class Eigenpairs(NamedTuple):
+    """What ``eig`` returns; CuPy gives a plain tuple."""
+
+    eigenvalues: Array
+    eigenvectors: Array
+
+
+@functools.cache
+def _remainder() -> Callable[[Any, Any], Array]:
+    """NumPy's and Python's remainder, exact where CuPy multiplies by an infinite divisor; a zero has its sign."""
+    import cupy as cp
+
+    code = """
+        out = fmod(x1, x2);
+        if (out == 0) out = copysign(T(0), x2);
+        else if ((out < 0) != (x2 < 0)) out += x2;
+    """
+    return cp.ElementwiseKernel("T x1, T x2", "T out", code, "agnograd_remainder")  # type: ignore[no-any-return]
 
 
 # array-api-compat takes a device here, and leaves the array on the current one.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from agnograd.backends.text import describe
+from agnograd.backends import repairs
+from agnograd.backends.text import describe, undefined_gradient
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
@@ -58,6 +59,7 @@ def is_scalar(x: Array) -> bool:
 
 def kernels() -> dict[str, Callable[..., Any]]:
     """Bodies that skip NumPy's Python layers, and the scatter that the standard lacks."""
+    import array_api_compat.numpy as xp
     import numpy as np
 
     add_reduce: Callable[..., Array] = np.add.reduce
@@ -114,13 +116,22 @@ def kernels() -> dict[str, Callable[..., Any]]:
         "conj": conj,
         # array-api-compat divides by zero first and repairs the result.
         "sign": np.sign,
+        "expm1": repairs.expm1(xp),
         "add_into": add_into,
         "scatter_add": scatter_add,
+        "defined_where": defined_where,
         "getitem": getitem,
         "permute_dims": lambda x, axes: x.transpose(axes),
         "matmul": np.matmul,
         "tensordot": np.tensordot,
     }
+
+
+def defined_where(x: Array, condition: Array, *, reason: str = "") -> Array:
+    """`x`, if a condition holds everywhere."""
+    if not condition.all():
+        raise undefined_gradient(x, reason)
+    return x
 
 
 def _is_basic(key: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from agnograd.backends import repairs
+from agnograd.backends.text import undefined_gradient
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
@@ -36,7 +38,12 @@ def kernels() -> dict[str, Callable[..., Any]]:
         x[_completed(x, key)] = value
         return x
 
-    return {"set": set_item, "getitem": lambda x, key: x[_completed(x, key)]}
+    def defined_where(x: Array, condition: Array, *, reason: str = "") -> Array:
+        if not xp.all(condition):
+            raise undefined_gradient(x, reason)
+        return x
+
+    return {"set": set_item, "getitem": lambda x, key: x[_completed(x, key)], "defined_where": defined_where}
 
 
 def _completed(x: Array, key: Any) -> Any:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from agnograd.errors import UndefinedGradientError
+
 LINE = 80
 INDENT = len("tensor(")
 _THRESHOLD = 1000
@@ -93,3 +95,11 @@ def _lay_out(nested: Any, width: int, write: Callable[[Any], str], ndim: int, in
     n = max(1, (LINE - indent) // (width + 2))
     lines = [", ".join(items[i : i + n]) for i in range(0, len(items), n)]
     return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
+
+
+def undefined_gradient(x: Any, reason: str) -> UndefinedGradientError:
+    """The error of a rule whose argument is meaningless."""
+    return UndefinedGradientError(
+        f"a gradient of shape {tuple(x.shape)} and dtype {x.dtype} does not exist: {reason}. Use what does not depend "
+        f"on that choice, or detach it."
+    )

@@ -14,7 +14,18 @@ from agnograd.core.cotangent import Spec
 from agnograd.core.forward import Dual
 from agnograd.core.level import Level, records
 from agnograd.core.op import Op, Variant
-from agnograd.core.reverse import NOTHING, Node, Reverse, Static, as_wrapper, describe, next_number, wrap
+from agnograd.core.reverse import (
+    NOTHING,
+    Node,
+    Reverse,
+    Static,
+    as_wrapper,
+    carries,
+    describe,
+    next_number,
+    projected,
+    wrap,
+)
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled
 from agnograd.errors import ForeignArrayError, MissingRuleError, MixedBackendsError, MixedDevicesError
@@ -92,10 +103,7 @@ def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped
 
 def wrap_results(ans: Any) -> Any:
     """Outputs that carry no gradient: tensors around raw arrays, wrappers as they are."""
-    if isinstance(ans, tuple):
-        items = [wrap(x, None) for x in ans]
-        return type(ans)(*items) if hasattr(ans, "_fields") else tuple(items)
-    return wrap(ans, None)
+    return like_tuple(ans, [wrap(x, None) for x in ans]) if isinstance(ans, tuple) else wrap(ans, None)
 
 
 def record(
@@ -112,12 +120,13 @@ def record(
     ----------
     operands, data : tuple
         The operands as given, and as the level sees them.
-    ans : array
+    ans : array or tuple of array
         The output for `data`.
     """
     if not op.connected:
         return wrap_results(ans)
-    _check_single(op, ans)
+    if isinstance(ans, tuple):
+        return _record_several(op, operands, data, params, ans, level)
     space = spaces[type(innermost(ans))]
     if ans.dtype not in space.floats:
         return wrap(ans, None)
@@ -134,21 +143,57 @@ def record(
             [data[i].dtype == dtype and (any_shape or data[i].shape == shape) for i in needs]
         )
         variant = op.variant(needs, not fits)
-    saved = saver(variant)(data, params, ans)
     nested = is_wrapper(ans) or any([is_wrapper(x) for x in data])
     if nested:
         level.nested = True
-    parents: list[Any] = [operands[i]._node for i in needs]
+    return wrap(ans, _node(variant, operands, data, params, ans, level))
+
+
+def _record_several(
+    op: Op,
+    operands: tuple[Any, ...],
+    data: tuple[Any, ...],
+    params: dict[str, Any],
+    ans: tuple[Any, ...],
+    level: Level,
+) -> Any:
+    """The same for an operation with several outputs: a projection of its node for each."""
+    _check_outputs(op, ans)
+    level.check_open()
+    needs = tuple([i for i, x in enumerate(operands) if isinstance(x, Array) and x.level is level])
+    fits = all([data[i].dtype == x.dtype for i in needs for x in ans])
+    if any([is_wrapper(x) for x in (*ans, *data)]):
+        level.nested = True
+    items = tuple(ans)
+    node = _node(op.variant(needs, not fits), operands, data, params, items, level)
+    return like_tuple(ans, projected(items, node))
+
+
+def _node(
+    variant: Variant,
+    operands: tuple[Any, ...],
+    data: tuple[Any, ...],
+    params: dict[str, Any],
+    ans: Any,
+    level: Level,
+) -> Node:
+    saved = saver(variant)(data, params, ans)
+    parents: list[Any] = [operands[i]._node for i in variant.needs]
     second = None if len(parents) == 1 else parents[1] if len(parents) == 2 else tuple(parents[1:])
-    return wrap(ans, Node(next_number(), variant, saved, parents[0], second, level))
+    return Node(next_number(), variant, saved, parents[0], second, level)
 
 
-def _check_single(op: Op, ans: Any) -> None:
+def like_tuple(ans: tuple[Any, ...], items: Sequence[Any]) -> Any:
+    """`items` under the names that `ans` has for its own."""
+    return type(ans)(*items) if hasattr(ans, "_fields") else tuple(items)
+
+
+def _check_outputs(op: Op, ans: tuple[Any, ...]) -> None:
     # Better no gradient than one that is silently zero.
-    if isinstance(ans, tuple):
+    if len(ans) != op.outputs:
         msg = (
-            f"{op.name} returns {len(ans)} arrays, and an operation with rules returns one. Declare it as "
-            f"nondifferentiable, or as a composite of operations with one output each."
+            f"{op.name} returns {len(ans)} arrays, and it was declared to return {op.outputs}. Declare it with "
+            f"outputs={len(ans)} and rules for tuples, as nondifferentiable, or as a composite of other operations."
         )
         raise MissingRuleError(msg)
 
@@ -188,6 +233,8 @@ def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any
     if name == "ans":
         return lambda data, params, ans: ans
     if name == "ans_spec":
+        if op.outputs > 1:
+            return lambda data, params, ans: tuple([spec(x) for x in ans])
         return lambda data, params, ans: spec(ans)
     if op.variadic:
         return lambda data, params, ans: data if name == "arrays" else tuple([spec(x) for x in data])
@@ -213,16 +260,20 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
     ans = apply(op, data, params)
     if not op.connected:
         return ans if isinstance(ans, Array) else wrap_results(ans)
-    _check_single(op, ans)
-    space: Space = spaces[type(innermost(ans))]
-    if ans.dtype not in space.floats:
+    if isinstance(ans, tuple):
+        _check_outputs(op, ans)
+    elif not carries(ans):
         return wrap(ans, None)
     tangents: dict[Any, Any] = {
         (i if op.variadic else op.arrays[i]): x._tangent
         for i, x in enumerate(operands)
         if isinstance(x, Dual) and x.level is level
     }
-    xp = _namespace((ans, *data, *tangents.values()))
+    several = isinstance(ans, tuple)
+    named = ans
+    if several:
+        ans = tuple(ans)
+    xp = _namespace((*(ans if several else (ans,)), *data, *tangents.values()))
     if not isinstance(xp, Space):
         ans, data = as_wrapper(ans), as_wrapper(data)
         tangents = {name: as_wrapper(t) for name, t in tangents.items()}
@@ -234,16 +285,28 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
         return apply(op, tuple(arrays), params)
 
     # Rules on raw arrays use operators: these need the right device to be current, as the table's functions do.
-    guard = space.guard if isinstance(xp, Space) else None
-    with nullcontext() if guard is None else guard(ans):
+    guard = xp.guard if isinstance(xp, Space) else None
+    with nullcontext() if guard is None else guard(ans[0] if several else ans):
         t = op.jvp(xp, tangents, values, run)
-    if t is None:
+    if several:
+        ts = (None,) * len(ans) if t is None else t
+        return like_tuple(named, [_with_tangent(xp, x, dx, level) for x, dx in zip(ans, ts, strict=True)])
+    return _with_tangent(xp, ans, t, level)
+
+
+def _with_tangent(xp: Any, ans: Any, t: Any, level: Level) -> Any:
+    if t is None or not carries(ans):
         return ans if isinstance(ans, Array) else wrap(ans, None)
     if t.dtype != ans.dtype:
         t = xp.astype(t, ans.dtype)
-    if t.shape != ans.shape:
+    if t.shape != ans.shape and _differ(t.shape, ans.shape):
         t = xp.broadcast_to(t, ans.shape)
     return Dual(ans, t, level)
+
+
+def _differ(shape: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two shapes differ; what a lazy backend does not know, a NaN, is taken for equal."""
+    return len(shape) != len(other) or any(m != n and m == m and n == n for m, n in zip(shape, other, strict=True))
 
 
 def _namespace(values: Sequence[Any]) -> Any:

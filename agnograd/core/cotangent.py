@@ -1,7 +1,11 @@
-"""Cotangents: fitting one to its primal, of which only a description is kept, and those that are mostly zero."""
+"""Cotangents: fitting one to its primal, of which only a description is kept, and those that are not one array.
+
+The cotangent of an array of which parts were used is a `Partial`, that of an operation with several outputs `Outputs`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Array = Any
@@ -29,6 +33,38 @@ class Partial:
     def dense(self, xp: Any) -> Any:
         """The whole cotangent, in a fresh array."""
         return xp.embed(self.g, key=self.key, shape=self.spec.shape)
+
+
+class Outputs:
+    """The cotangents of the outputs of one operation; None for an output that nothing depends on."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[Any, ...]) -> None:
+        self.items = items
+
+    def __add__(self, other: Outputs) -> Outputs:
+        pairs = zip(self.items, other.items, strict=True)
+        return Outputs(tuple([b if a is None else a if b is None else a + b for a, b in pairs]))
+
+    @property
+    def any(self) -> Array:
+        """One of the arrays: there is always one."""
+        return next(g for g in self.items if g is not None)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of one of the arrays; whether rules conjugate does not depend on it."""
+        return self.any.dtype
+
+    @property
+    def device(self) -> Any:
+        """The device of the arrays."""
+        return self.any.device
+
+    def map(self, f: Callable[[Any], Any]) -> Outputs:
+        """The same with a function applied to each array."""
+        return Outputs(tuple([None if g is None else f(g) for g in self.items]))
 
 
 def fit(xp: Any, g: Array, spec: Spec) -> Array:

@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+from agnograd.core.cotangent import Outputs
+from agnograd.core.level import zero_safety
 from agnograd.core.rule import (
     Rule,
     conjugate_product,
@@ -31,11 +33,13 @@ from agnograd.core.rule import (
     fitted_to,
     joined,
     negated,
+    of_items,
     parameters,
     product,
     same,
     standard_form,
     zero,
+    zero_safe,
     zeros_of,
 )
 from agnograd.core.sample import Sample
@@ -112,8 +116,22 @@ class Op:
     view : callable, optional
         For operations whose result aliases its argument: ``view(base, value, **params)`` is the value of the argument
         after the result was overwritten with ``value``.
+    aliases : callable, optional
+        ``aliases(**params)``: whether the result is a view for these parameters; always, where none is given.
+    reconnect : callable, optional
+        ``reconnect(x)``: the outputs for a wrapper, written with other operations, where some are elements of it and
+        others, say how often they occur, never carry a gradient.
     connected : bool
         False for operations whose output never carries a gradient (comparisons, arg-functions).
+    outputs : int
+        Number of arrays that the operation returns, as a tuple where there are several. Their cotangents, and in
+        forward mode their tangents, are a tuple too; the cotangent of an output that nothing depends on is None.
+    invariant : callable, optional
+        ``invariant(xp, *outputs)``: what of the outputs is compared in tests, where they are determined only up to
+        signs, phases or an order that each library chooses.
+    domain : callable, optional
+        ``domain(xp, *arrays)``: the arguments that derivatives are tested with, where the operation is defined for some
+        matrices only, say Hermitian ones, and differences must not leave them.
     """
 
     def __init__(
@@ -125,14 +143,21 @@ class Op:
         samples: Iterable[Sample] = (),
         doc: str = "",
         view: Rule | None = None,
+        aliases: Callable[..., bool] | None = None,
+        reconnect: Callable[[Any], Any] | None = None,
         connected: bool = True,
         arrays: Sequence[str] | None = None,
+        outputs: int = 1,
+        invariant: Rule | None = None,
+        domain: Rule | None = None,
     ) -> None:
         self.name, arguments = declaration.rstrip(")").split("(", 1)
         self.signature = _signature(arguments)
         if arrays is None:
             arrays = [p.name for p in self.signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
         self.variadic = list(arrays) == ["arrays"]
+        # A sequence of arrays that is given as separate arguments, after the static ones.
+        self.starred = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
         self.arrays = tuple(arrays)
         statics = [p for p in self.signature.parameters.values() if p.name not in arrays]
         self.statics = tuple(p.name for p in statics)
@@ -144,7 +169,12 @@ class Op:
         self.samples = tuple(samples)
         self.doc = doc or f"The standard's ``{self.name}``, differentiable where the table says so."
         self.view = view
+        self.aliases = aliases
+        self.reconnect = reconnect
         self.connected = connected
+        self.outputs = outputs
+        self.invariant = invariant
+        self.domain = domain
         self.partials: dict[str, Rule | int] = {}
         self.transposes: dict[str, Rule] = {}
         self.jvps: dict[str, Rule] = {}
@@ -154,6 +184,8 @@ class Op:
         self.bodies: dict[type, Callable[..., Any]] = {}
         self.call: Callable[..., Any] = _unbound
         self._variants: dict[Any, Variant] = {}
+        self._zero_safe: dict[Variant, Variant] = {}
+        self._projections: list[Projection] = []
         if not self.samples:
             msg = f"operation {self.name!r} has no samples. Every operation is tested from them: give at least one."
             raise RuleError(msg)
@@ -170,7 +202,7 @@ class Op:
     @property
     def differentiable(self) -> tuple[str, ...]:
         """Names of the array arguments that have a derivative."""
-        if self.joint_vjp is not None or self.tier == "composite":
+        if self.jointly_linear or self.tier == "composite":
             return self.arrays
         return tuple(n for n in self.arrays if n in self.partials or n in self.transposes)
 
@@ -220,16 +252,36 @@ class Op:
             found = self._variants[key] = self._make_variant(needs, fit)
         return found
 
-    def _make_variant(self, needs: tuple[int, ...], fit: bool) -> Variant:
-        if self.joint_vjp is not None:
+    def zero_safe(self, variant: Variant) -> Variant:
+        """The same way back, on which zero cotangents stay zero; it saves the same."""
+        if self.tier != "elementwise":
+            return variant
+        found = self._zero_safe.get(variant)
+        if found is None:
+            needs, fit = next(key for key, made in self._variants.items() if made is variant)
+            found = self._zero_safe[variant] = self._make_variant(needs, fit, safe=True)
+        return found
+
+    def _make_variant(self, needs: tuple[int, ...], fit: bool, safe: bool = False) -> Variant:
+        if self.joint_vjp is not None and (self.jointly_linear or len(needs) > 1):
             return self._joint_variant(needs)
         rules = [self._argument_vjp(self.arrays[i]) for i in needs]
+        if safe:
+            rules = [(zero_safe(rule), zero_safe(adjoint), used) for rule, adjoint, used in rules]
         if fit:
             rules = [fitted_to(rule, f"{self.arrays[i]}_spec") for rule, i in zip(rules, needs, strict=True)]
         names = tuple(dict.fromkeys(n for _, _, used in rules for n in used))
         real = joined([(rule, used) for rule, _, used in rules], names)
         adjoint = joined([(rule, used) for _, rule, used in rules], names)
+        if self.outputs > 1:
+            real = adjoint = of_items(real)
         return Variant(self, needs, real, adjoint, names)
+
+    def projection(self, index: int) -> Projection:
+        """What stands between the operation's node and its output of that number."""
+        if not self._projections:
+            self._projections = [Projection(self, i) for i in range(self.outputs)]
+        return self._projections[index]
 
     def _argument_vjp(self, name: str) -> tuple[Rule, Rule, tuple[str, ...]]:
         """``(rule(xp, g, *saved), its version for complex cotangents, names of what is saved)`` for one argument."""
@@ -259,6 +311,8 @@ class Op:
         joint = self.joint_vjp
         assert joint is not None
         rule, used = standard_form(joint, "g", needs=needs)
+        if self.outputs > 1:
+            rule = of_items(rule)
         if len(needs) == 1:
             inner = rule
 
@@ -297,7 +351,7 @@ class Op:
         total = None
         for name, t in tangents.items():
             term = self._argument_jvp(xp, name, t, values, run)
-            total = term if total is None or term is None else total + term
+            total = _sum(total, term)
         return total
 
     def _argument_jvp(
@@ -316,9 +370,32 @@ class Op:
             return t if partial == 1 else -t if partial == -1 else xp.zeros_like(t)
         if "g" in parameters(partial):
             rule, used = standard_form(partial, "g")
-            return rule(xp, t, *(values[n] for n in used))
-        factor, used = standard_form(partial, None)
-        return t * factor(xp, *(values[n] for n in used))
+        else:
+            factor, used = standard_form(partial, None)
+            rule = product(factor)
+        if zero_safety.get():
+            rule = zero_safe(rule)
+        return rule(xp, t, *(values[n] for n in used))
+
+
+class Projection(Variant):
+    """The way back from one output of an operation to the operation's node, where it meets those of the others."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, op: Op, index: int) -> None:
+        def rule(xp: Any, g: Array) -> Outputs:
+            return Outputs(tuple([g if i == index else None for i in range(op.outputs)]))
+
+        super().__init__(op, (0,), rule, rule, ())
+        self.index = index
+
+
+def _sum(a: Any, b: Any) -> Any:
+    """The sum of two tangents, or of two tuples of them; None is zero."""
+    if a is None or b is None:
+        return b if a is None else a
+    return tuple([_sum(x, y) for x, y in zip(a, b, strict=True)]) if isinstance(a, tuple) else a + b
 
 
 # Where PyTorch's name of a node is not the operation's own.

@@ -33,7 +33,9 @@ def make_call(op: Op, operator: bool = False) -> Call:
     made: Call
     if op.tier == "composite":
         made = composite(op)
-    elif op.variadic or not op.connected:
+    elif op.reconnect is not None:
+        made = reconnected(op, unhurried(op, operator))
+    elif op.variadic or not op.connected or op.outputs > 1:
         made = unhurried(op, operator)
     elif op.differentiable != op.arrays:
         made = several(op, operator)
@@ -48,6 +50,17 @@ def make_call(op: Op, operator: bool = False) -> Call:
     made.__doc__ = op.doc
     made.__signature__ = op.signature  # type: ignore[attr-defined]
     return made
+
+
+def reconnected(op: Op, plain: Call) -> Call:
+    """A function of one array, some of whose outputs are elements of it, and carry its gradient."""
+    reconnect = op.reconnect
+    assert reconnect is not None
+
+    def call(x: Any, /, **params: Any) -> Any:
+        return reconnect(x, **params) if isinstance(x, Array) and settled(x).level is not None else plain(x, **params)
+
+    return call
 
 
 def unary(op: Op) -> Call:
@@ -279,7 +292,7 @@ def several(op: Op, operator: bool) -> Call:
 
 
 def unhurried(op: Op, operator: bool) -> Call:
-    """Sequences of arrays, and operations that record nothing: through `apply`."""
+    """Sequences of arrays, operations with several outputs and those that record nothing: through `apply`."""
     if op.variadic:
 
         def call(arrays: Sequence[Any], /, *args: Any, **params: Any) -> Any:
@@ -303,7 +316,7 @@ def composite(op: Op) -> Call:
     assert body is not None
 
     def call(*args: Any, **params: Any) -> Any:
-        arrays = args[0] if op.variadic else args
+        arrays = args[0] if op.variadic and not op.starred else args
         for x in arrays:
             if isinstance(x, Array):
                 return body(settled(x).__array_namespace__(), *args, **params)

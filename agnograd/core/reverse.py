@@ -14,9 +14,9 @@ from typing import Any
 from weakref import ref
 
 from agnograd.core.array import Array, innermost, is_wrapper
-from agnograd.core.cotangent import Partial
-from agnograd.core.level import ROOT, Level
-from agnograd.core.op import Variant
+from agnograd.core.cotangent import Outputs, Partial
+from agnograd.core.level import ROOT, Level, zero_safety
+from agnograd.core.op import Projection, Variant
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.errors import GraphFreedError
 
@@ -76,7 +76,7 @@ class Node:
         if self.variant is LEAF:
             return ()
         count = max(len(self.variant.op.arrays), *(i + 1 for i in self.variant.needs))
-        return tuple((exposed(parents[i]) if i in parents else None, 0) for i in range(count))
+        return tuple(edge(parents[i]) if i in parents else (None, 0) for i in range(count))
 
     @property
     def variable(self) -> Any:
@@ -155,6 +155,13 @@ def exposed(node: Node) -> Node:
     return node
 
 
+def edge(node: Node) -> tuple[Node, int]:
+    """The node of the operation that an array comes from, as users see it, and which output of it the array is."""
+    if type(node.variant) is Projection:
+        return exposed(node.first), node.variant.index
+    return exposed(node), 0
+
+
 class Reverse(Array):
     """The wrapper of reverse mode; `agnograd.tensors.Tensor` adds what users of PyTorch know.
 
@@ -230,7 +237,9 @@ def backward(
     """
     wanted = set(targets)
     if create_graph or roots[0][0].level.nested or any(is_wrapper(g) for _, g in roots):
-        return _walk_wrapped(roots, create_graph, wanted)
+        return _walk_any(roots, create_graph, wanted)
+    if zero_safety.get():
+        return _walk_any(roots, create_graph, wanted, release)
     return _walk_raw(roots, release, wanted)
 
 
@@ -263,7 +272,7 @@ def _walk_raw(roots: Sequence[tuple[Node, Any]], release: bool, wanted: set[Node
         else:
             if type(g) is not kind:
                 kind = type(g)
-                xp = spaces[kind]
+                xp = spaces[kind if kind is not Outputs else type(g.any)]
                 guard = xp.guard
                 add = _add if guard is None else _guarded_add(guard)
             saved = node.saved
@@ -359,8 +368,14 @@ def _add_partial(number: int, total: Any, g: Any, owned: set[int]) -> Any:
     return xp.add_into(total, g.g, g.key)
 
 
-def _walk_wrapped(roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted: set[Node]) -> dict[Node, Any]:
-    """The walk where cotangents or saved values are wrappers: every sum is an operation of the table."""
+def _walk_any(
+    roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted: set[Node], release: bool = False
+) -> dict[Node, Any]:
+    """The walk where cotangents or saved values are wrappers, or where zero cotangents are to stay zero.
+
+    Every sum is an operation of the table.
+    """
+    safe = zero_safety.get()
     cotangents: dict[int, Any] = {}
     waiting: dict[int, Node] = {}
     heap: list[int] = []
@@ -370,7 +385,8 @@ def _walk_wrapped(roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted:
     def accumulate(node: Node, g: Any) -> None:
         number = node.number
         if number in cotangents:
-            cotangents[number] = add(cotangents[number], g)
+            total = cotangents[number]
+            cotangents[number] = total + g if type(g) is Outputs else add(total, g)
         else:
             cotangents[number] = g
             waiting[number] = node
@@ -388,13 +404,16 @@ def _walk_wrapped(roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted:
         saved = _reattached(node) if create_graph else tuple(node.saved)
         xp = namespace_of(g, saved)
         if not isinstance(xp, Space):
-            g = as_wrapper(g)
+            g = g.map(as_wrapper) if type(g) is Outputs else as_wrapper(g)
             saved = _as_wrappers(node.variant, saved)
         real = not xp.isdtype(g.dtype, "complex floating")
-        rule = node.variant.rule if real else node.variant.adjoint
+        variant = node.variant.op.zero_safe(node.variant) if safe else node.variant
+        rule = variant.rule if real else variant.adjoint
         guard = xp.guard if isinstance(xp, Space) else None
         with nullcontext() if guard is None else guard(g):
             gs = rule(xp, g, *saved)
+        if release and type(node.saved) is tuple:
+            node.saved = FREED
         for parent, gi in zip(node.parents, (gs,) if node.second is None else gs, strict=True):
             if gi is not None:
                 accumulate(parent, gi.dense(namespace_of(gi.g, ())) if type(gi) is Partial else gi)
@@ -405,9 +424,31 @@ def _reattached(node: Node) -> list[Any]:
     """Saved raw values as tensors with their nodes, so that the rule's own operations are recorded."""
     parents = node.parents
     return [
-        value if kind is None else wrap(value, node if kind < 0 else parents[kind])
+        value
+        if kind is None
+        else wrap(value, parents[kind])
+        if kind >= 0
+        else projected(value, node)
+        if type(value) is tuple
+        else wrap(value, node)
         for value, kind in zip(node.saved, node.variant.kinds, strict=True)
     ]
+
+
+def projected(values: Iterable[Any], node: Node) -> tuple[Any, ...]:
+    """The outputs of an operation with several, as tensors of its node."""
+    project = node.variant.op.projection
+    return tuple(
+        [
+            wrap(x, Node(next_number(), project(i), NOTHING, node, None, node.level) if carries(x) else None)
+            for i, x in enumerate(values)
+        ]
+    )
+
+
+def carries(x: Any) -> bool:
+    """Whether the dtype of an array is one that carries gradients."""
+    return x.dtype in raw_space(x).floats
 
 
 def _as_wrappers(variant: Variant, saved: Iterable[Any]) -> list[Any]:
@@ -430,7 +471,12 @@ _SCALARS = frozenset((bool, int, float, complex))
 
 def namespace_of(g: Any, others: Iterable[Any]) -> Any:
     """The namespace that a rule runs on: the raw one unless anything is a wrapper."""
+    if type(g) is Outputs:
+        others = (*g.items, *others)
+        g = g.any
     for value in (g, *others):
+        if type(value) is tuple:
+            value = next((x for x in value if isinstance(x, Array)), None)
         if isinstance(value, Array):
             return value.__array_namespace__()
     return spaces[type(innermost(g))]

@@ -79,6 +79,15 @@ def _part(rule: Rule, used: tuple[str, ...], names: tuple[str, ...]) -> Rule:
     return lambda xp, g, saved: rule(xp, g, *pick(saved))
 
 
+def of_items(rule: Rule) -> Rule:
+    """A rule of an operation with several outputs: it gets the tuple of their cotangents."""
+
+    def with_items(xp: Any, g: Any, *saved: Any) -> Any:
+        return rule(xp, g.items, *saved)
+
+    return with_items
+
+
 def same(xp: Any, g: Array) -> Array:
     """The cotangent itself."""
     return g
@@ -92,6 +101,20 @@ def negated(xp: Any, g: Array) -> Array:
 def zero(xp: Any, g: Array) -> Array:
     """No gradient, by decision: the output stays connected."""
     return xp.zeros_like(g)
+
+
+def zero_safe(rule: Rule) -> Rule:
+    """The rule of an elementwise operation, zero where it multiplies zero by an infinity or a NaN, on either side.
+
+    What is finite is left alone, a zero too: it depends on both factors, and so do derivatives of higher order.
+    """
+
+    def safe(xp: Any, g: Array, *saved: Any) -> Array:
+        out = rule(xp, g, *saved)
+        partial = rule(xp, xp.ones_like(g), *saved)
+        return xp.where(xp.isnan(out) & ((g == 0) | (partial == 0)), 0, out)
+
+    return safe
 
 
 def zeros_of(xp: Any, x: Any) -> Any:

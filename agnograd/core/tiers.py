@@ -63,6 +63,7 @@ def linear(
     body: Rule | None = None,
     doc: str = "",
     view: Rule | None = None,
+    aliases: Callable[..., bool] | None = None,
     arrays: Sequence[str] | None = None,
     jointly: Callable[..., Any] | None = None,
     **transposes: Rule,
@@ -74,13 +75,15 @@ def linear(
     view : callable, optional
         ``view(base, value, **params)``: the base after its view was overwritten with `value`, for operations whose
         result aliases its argument.
+    aliases : callable, optional
+        ``aliases(**params)``: whether the result is a view for these parameters; always, where none is given.
     jointly : callable, optional
         ``jointly(xp, g, ..., needs)`` returns a transpose for each position in `needs`, for operations that are linear
         in all arguments together (a sum, not a product): their JVP runs the operation once, on all tangents.
     **transposes
         For each linear argument ``rule(xp, g, ...)``.
     """
-    op = Op(declaration, tier="linear", body=body, samples=samples, doc=doc, view=view, arrays=arrays)
+    op = Op(declaration, tier="linear", body=body, samples=samples, doc=doc, view=view, aliases=aliases, arrays=arrays)
     _check_arguments(op, transposes)
     for rule in transposes.values():
         op.check_names(rule, ("g",))
@@ -101,6 +104,10 @@ def general(
     body: Rule | None = None,
     doc: str = "",
     arrays: Sequence[str] | None = None,
+    outputs: int = 1,
+    invariant: Rule | None = None,
+    domain: Rule | None = None,
+    jointly: Callable[..., Any] | None = None,
 ) -> Op:
     """An operation with a rule of its own for each argument and mode.
 
@@ -110,8 +117,30 @@ def general(
         Argument name to ``rule(xp, g, ...)``.
     jvp : mapping
         Argument name to ``rule(xp, t, ...)``; the contributions of the arguments are summed.
+    outputs : int
+        Number of arrays that it returns. Where there are several, ``ans``, ``g`` and what a JVP returns are tuples of
+        as many items; None stands for a cotangent or tangent of zero.
+    invariant : callable, optional
+        ``invariant(xp, *outputs)``: what of the outputs is compared in tests, where they are determined only up to
+        signs, phases or an order that each library chooses.
+    domain : callable, optional
+        ``domain(xp, *arrays)``: the arguments that derivatives are tested with, where the operation is defined for some
+        matrices only, say Hermitian ones, and differences must not leave them.
+    jointly : callable, optional
+        ``jointly(xp, g, ..., needs)`` returns a cotangent, of the shape and dtype of its argument, for each position in
+        `needs`: used in place of `vjp` where several arguments need one and the rules have work in common.
     """
-    op = Op(declaration, tier="general", body=body, samples=samples, doc=doc, arrays=arrays)
+    op = Op(
+        declaration,
+        tier="general",
+        body=body,
+        samples=samples,
+        doc=doc,
+        arrays=arrays,
+        outputs=outputs,
+        invariant=invariant,
+        domain=domain,
+    )
     if set(vjp) != set(jvp):
         msg = f"{op.name!r} has a VJP for {sorted(vjp)} and a JVP for {sorted(jvp)}: give both for each argument"
         raise RuleError(msg)
@@ -122,6 +151,9 @@ def general(
         op.check_names(rule, ("t",))
     op.transposes = dict(vjp)
     op.jvps = dict(jvp)
+    if jointly is not None:
+        op.check_names(jointly, ("g", "needs"))
+        op.joint_vjp = jointly
     return op
 
 
@@ -132,9 +164,26 @@ def nondifferentiable(
     body: Rule | None = None,
     doc: str = "",
     arrays: Sequence[str] | None = None,
+    reconnect: Callable[[Any], Any] | None = None,
 ) -> Op:
-    """An operation whose output never carries a gradient: comparisons, indices, truth values."""
-    return Op(declaration, tier="none", body=body, samples=samples, doc=doc, connected=False, arrays=arrays)
+    """An operation whose output never carries a gradient: comparisons, indices, truth values.
+
+    Parameters
+    ----------
+    reconnect : callable, optional
+        ``reconnect(x)``: the outputs for an array that may carry a gradient, written with other operations, where some
+        of them are elements of it.
+    """
+    return Op(
+        declaration,
+        tier="none",
+        body=body,
+        samples=samples,
+        doc=doc,
+        connected=False,
+        arrays=arrays,
+        reconnect=reconnect,
+    )
 
 
 def composite(
@@ -144,9 +193,10 @@ def composite(
     body: Rule,
     doc: str = "",
     arrays: Sequence[str] | None = None,
+    invariant: Rule | None = None,
 ) -> Op:
     """A function that is exact and stable when written with other operations; their rules differentiate it."""
-    return Op(declaration, tier="composite", body=body, samples=samples, doc=doc, arrays=arrays)
+    return Op(declaration, tier="composite", body=body, samples=samples, doc=doc, arrays=arrays, invariant=invariant)
 
 
 def _check_arguments(op: Op, rules: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from agnograd.core.apply import call
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
-from agnograd.core.tiers import composite, nondifferentiable
+from agnograd.core.tiers import composite, linear, nondifferentiable
 
 Array = Any
 
@@ -15,10 +15,26 @@ _SAMPLES: list[Sample] = [
     edge([[True, False], [True, True]]),
     edge([[True, False], [True, True]], axis=1),
     edge([0.0, 1.0]),
+    edge([0j, 1j]),
 ]
 
 all = nondifferentiable("all(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES)
 any = nondifferentiable("any(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES)
+
+
+defined_where = linear(
+    "defined_where(x, condition, /, *, reason='')",
+    # Backends whose values are there raise; on others nothing may wait for a value, and none is worse than a wrong one.
+    body=lambda xp, x, condition, *, reason="": xp.where(xp.all(condition), x, float("nan")),
+    x=lambda xp, g: g,
+    doc="x, which is meaningless unless a condition holds",
+    samples=[
+        Sample((Uniform(), [True, True])),
+        Sample((Uniform(shape=(2, 2), kind="complex"), [True])),
+        Sample((Uniform(shape=()), [True])),
+        Sample((Uniform(shape=(0,)), [True])),
+    ],
+)
 
 
 def _diff(

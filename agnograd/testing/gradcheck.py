@@ -157,7 +157,7 @@ def check_second_order(
     Parameters and errors are those of `check_first_order`.
     """
     value = f(*primals)
-    outputs = leaves(value)
+    outputs = [innermost(settled(y)) for y in leaves(value)]
     draw = _directions(seed + 1)
     cotangent = [draw(y) for y in outputs]
     direction, other = ([draw(x) for x in primals] for _ in range(2))

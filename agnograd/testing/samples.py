@@ -7,6 +7,7 @@ same ones. Drawn values keep their distance from one another: where a finite dif
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agnograd import plugins
+from agnograd.core.array import Array as Wrapper
 from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
+from agnograd.core.table import spaces
 from agnograd.testing.matrix import DOUBLE, SINGLE, Row
 
 Array = Any
@@ -93,7 +96,11 @@ class Arguments:
         return [self.arrays[i] for i in self.positions]
 
     def function(self, call: Callable[..., Any] | None = None, only: Sequence[int] | None = None) -> Callable[..., Any]:
-        """The operation as a function of the arrays that have a derivative, or of those at positions `only`."""
+        """The operation as a function of the arrays that have a derivative, or of those at positions `only`.
+
+        Where it is defined for some arrays only, it takes those; where it leaves something open, what is determined of
+        its outputs is returned.
+        """
         positions = self.positions if only is None else tuple(only)
         run = self.op.call if call is None else call
 
@@ -101,9 +108,28 @@ class Arguments:
             arrays = list(self.arrays)
             for i, x in zip(positions, primals, strict=True):
                 arrays[i] = x
-            return invoke(self.op, run, arrays, self.params)
+            if self.op.domain is not None:
+                arrays = list(on_device(self.op.domain, arrays))
+            return determined(self.op, invoke(self.op, run, arrays, self.params))
 
         return f
+
+
+def on_device(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+    """``function(xp, *arrays)`` of wrappers, or of raw arrays where their device is the current one."""
+    found = next((x for x in arrays if isinstance(x, Wrapper)), None)
+    if found is not None:
+        return function(found.__array_namespace__(), *arrays)
+    space = spaces[type(arrays[0])]
+    with contextlib.nullcontext() if space.guard is None else space.guard(arrays[0]):
+        return function(space, *arrays)
+
+
+def determined(op: Op, ans: Any) -> Any:
+    """What of the outputs of an operation is not left to the library."""
+    if op.invariant is None:
+        return ans
+    return on_device(op.invariant, ans if isinstance(ans, tuple) else (ans,))
 
 
 def invoke(op: Op, function: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -114,6 +140,8 @@ def invoke(op: Op, function: Callable[..., Any], arrays: Sequence[Any], params: 
         if name not in rest:
             break
         leading.append(rest.pop(name))
+    if op.starred:
+        return function(*leading, *arrays, **rest)
     if op.variadic:
         return function(list(arrays), *leading, **rest)
     return function(*arrays, *leading, **rest)
@@ -176,7 +204,16 @@ def _text(x: Any) -> str:
     return _value(x)
 
 
+# A matrix that is written out is named by its shape.
+_LONG = 40
+
+
 def _value(x: Any) -> str:
+    if isinstance(x, list) and len(str(x)) > _LONG:
+        import numpy as np
+
+        array = np.asarray(x)
+        return f"[{'c' if array.dtype.kind == 'c' else ''}{'x'.join(map(str, array.shape))}]"
     if isinstance(x, slice):
         parts = [x.start, x.stop] if x.step is None else [x.start, x.stop, x.step]
         return ":".join("" if p is None else str(p) for p in parts)

@@ -1,0 +1,225 @@
+"""QR and Cholesky factors, and the pseudo-inverse.
+
+QR after S. F. Walter and L. Lehmann, *Algorithmic differentiation of linear algebra functions* (2010), Cholesky after
+I. Murray, *Differentiation of the Cholesky decomposition* (2016), the pseudo-inverse after G. H. Golub and V. Pereyra,
+*The differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate* (1973).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agnograd.core.formulas import is_complex, nonzero
+from agnograd.core.sample import Sample, Uniform
+from agnograd.core.tiers import general, nondifferentiable
+from agnograd.ops.linalg.matrices import (
+    COMPLEX,
+    COMPLEX_STACK,
+    HERMITIAN,
+    HERMITIAN_COMPLEX,
+    HERMITIAN_STACK,
+    REAL,
+    STACK,
+    TALL,
+    TALL_COMPLEX,
+    WIDE,
+    WIDE_COMPLEX,
+    adjoint,
+    diagonal_of,
+    hermitian,
+    leading_cotangent,
+    over_columns,
+    real_diagonal,
+    total,
+    unitary_tangent,
+)
+
+Array = Any
+Arrays = tuple[Array, ...]
+
+# -- QR --------------------------------------------------------------------------------------------------------------
+
+
+def _qr_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
+    gq, gr = g
+    q, r = ans
+    count = min(q.shape[-2], r.shape[-1])
+    gq = leading_cotangent(xp, q, gq, count, "the columns that mode='complete' adds")
+    q, r = q[..., :count], r[..., :count, :]
+    gr = None if gr is None else gr[..., :count, :]
+    qh = adjoint(xp, q)
+    square, beyond = r[..., :count], r[..., count:]
+    back_beyond = None
+    if r.shape[-1] > count:
+        # R_2 = Q^H A_2 with A_2 = Q R_2
+        if gr is None:
+            back_beyond = xp.zeros_like(beyond)
+        else:
+            gr, g_beyond = gr[..., :count], gr[..., count:]
+            back_beyond = xp.matmul(q, g_beyond)
+            gq = total(gq, xp.matmul(xp.matmul(q, beyond), adjoint(xp, g_beyond)))
+    # With C = dA R^-1, X = Q^H C: dQ = C - Q X + Q W, dR = (X - W) R, W the skew matrix with the lower triangle of X.
+    n = total(None if gq is None else xp.matmul(qh, gq), None if gr is None else -xp.matmul(gr, adjoint(xp, square)))
+    upper = xp.triu(n, k=1)
+    inner = -(upper + adjoint(xp, upper) + real_diagonal(xp, n))
+    back = total(gq, xp.matmul(q, inner))
+    back = adjoint(xp, xp.linalg.solve(square, adjoint(xp, back)))
+    return back if back_beyond is None else xp.concat([back, back_beyond], axis=-1)
+
+
+def _qr_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
+    q_all, r_all = ans
+    count = min(q_all.shape[-2], r_all.shape[-1])
+    q, r = q_all[..., :count], r_all[..., :count, :]
+    square, beyond = r[..., :count], r[..., count:]
+    c = over_columns(xp, t[..., :count], square)
+    x = xp.matmul(adjoint(xp, q), c)
+    lower = xp.tril(x, k=-1)
+    turn = lower - adjoint(xp, lower)
+    if is_complex(xp, x):
+        # The diagonal of R is real.
+        turn = turn + xp.tril(xp.triu(x)) - real_diagonal(xp, x)
+    dq = c - xp.matmul(q, x - turn)
+    dr = xp.matmul(x - turn, square)
+    if r.shape[-1] > count:
+        a_beyond = xp.matmul(q, beyond)
+        t_beyond = t[..., count:]
+        dr_beyond = xp.matmul(adjoint(xp, dq), a_beyond) + xp.matmul(adjoint(xp, q), t_beyond)
+        dr = xp.concat([dr, dr_beyond], axis=-1)
+    if r_all.shape[-2] > count:
+        dr = xp.concat([dr, xp.zeros_like(r_all[..., count:, :])], axis=-2)
+    return unitary_tangent(xp, q_all, dq), dr
+
+
+def _qr_invariant(xp: Any, q: Array, r: Array) -> Arrays:
+    """Signs and phases chosen so that the diagonal of R is positive; of the rest of Q the space that it spans."""
+    count = min(q.shape[-2], r.shape[-1])
+    along = diagonal_of(xp, r)
+    phase = along / nonzero(xp, xp.astype(xp.abs(along), along.dtype))
+    rest = q[..., count:]
+    fixed = q[..., :count] * phase[..., None, :], xp.conj(phase)[..., :, None] * r[..., :count, :]
+    return (*fixed, xp.matmul(rest, adjoint(xp, rest))) if rest.shape[-1] else fixed
+
+
+_QR_SAMPLES = [
+    Sample((REAL,)),
+    Sample((TALL,)),
+    Sample((WIDE,)),
+    Sample(([[1.5]],)),
+    Sample((STACK,)),
+    Sample((COMPLEX_STACK,)),
+    Sample((TALL_COMPLEX,)),
+    Sample((WIDE_COMPLEX,)),
+    Sample((Uniform(shape=(0, 2, 2)),)),
+]
+
+qr = general(
+    "linalg.qr(x, /, *, mode='reduced')",
+    vjp={"x": _qr_vjp},
+    jvp={"x": _qr_jvp},
+    outputs=2,
+    doc="A = Q R, of a matrix whose leading columns are independent",
+    invariant=_qr_invariant,
+    samples=[*_QR_SAMPLES, *(Sample(_QR_SAMPLES[i].arrays, {"mode": "complete"}) for i in (1, 2, 6))],
+)
+
+# -- Cholesky --------------------------------------------------------------------------------------------------------
+
+
+def _half_diagonal(xp: Any, x: Array) -> Array:
+    """The lower triangle with half of the diagonal, whose imaginary part is none of a factor's."""
+    return xp.tril(x, k=-1) + 0.5 * real_diagonal(xp, x)
+
+
+def _cholesky_vjp(xp: Any, g: Array, ans: Array, upper: bool) -> Array:
+    lower, g = (adjoint(xp, ans), adjoint(xp, g)) if upper else (ans, g)
+    lh = adjoint(xp, lower)
+    inner = hermitian(xp, _half_diagonal(xp, xp.matmul(lh, g)))
+    # L^-H S L^-1
+    return xp.linalg.solve(lh, adjoint(xp, xp.linalg.solve(lh, inner)))
+
+
+def _cholesky_jvp(xp: Any, t: Array, ans: Array, upper: bool) -> Array:
+    lower = adjoint(xp, ans) if upper else ans
+    # L Phi(L^-1 dA L^-H)
+    inner = xp.linalg.solve(lower, adjoint(xp, xp.linalg.solve(lower, hermitian(xp, t))))
+    dl = xp.matmul(lower, _half_diagonal(xp, inner))
+    return adjoint(xp, dl) if upper else dl
+
+
+_CHOLESKY_SAMPLES = [
+    Sample((HERMITIAN,)),
+    Sample(([[1.5]],)),
+    Sample((HERMITIAN_STACK,)),
+    Sample((HERMITIAN_COMPLEX,)),
+    Sample((Uniform(shape=(0, 2, 2)),)),
+]
+
+cholesky = general(
+    "linalg.cholesky(x, /, *, upper=False)",
+    vjp={"x": _cholesky_vjp},
+    jvp={"x": _cholesky_jvp},
+    doc="A = L L^H: dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half of the diagonal",
+    domain=lambda xp, x: (hermitian(xp, x),),
+    samples=[*_CHOLESKY_SAMPLES, *(Sample(s.arrays, {"upper": True}) for s in _CHOLESKY_SAMPLES)],
+)
+
+# -- pseudo-inverse --------------------------------------------------------------------------------------------------
+
+
+def _pinv_vjp(xp: Any, g: Array, x: Array, ans: Array) -> Array:
+    ph, gh = adjoint(xp, ans), adjoint(xp, g)
+    # I - A P and I - P A are Hermitian.
+    left = xp.matmul(gh, xp.matmul(ans, ph))
+    right = xp.matmul(xp.matmul(ph, ans), gh)
+    return (
+        left
+        - xp.matmul(x, xp.matmul(ans, left))
+        + right
+        - xp.matmul(xp.matmul(right, ans), x)
+        - xp.matmul(xp.matmul(ph, g), ph)
+    )
+
+
+def _pinv_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
+    ph, th = adjoint(xp, ans), adjoint(xp, t)
+    left = xp.matmul(xp.matmul(ans, ph), th)
+    right = xp.matmul(th, xp.matmul(ph, ans))
+    return (
+        left
+        - xp.matmul(xp.matmul(left, x), ans)
+        + right
+        - xp.matmul(ans, xp.matmul(x, right))
+        - xp.matmul(xp.matmul(ans, t), ans)
+    )
+
+
+_PINV_SAMPLES = [
+    Sample((REAL,)),
+    Sample((TALL,)),
+    Sample((WIDE,)),
+    Sample(([[1.5]],)),
+    Sample((STACK,)),
+    Sample((COMPLEX_STACK,)),
+    Sample((TALL_COMPLEX,)),
+    Sample((Uniform(shape=(0, 2, 2)),)),
+]
+
+pinv = general(
+    "linalg.pinv(x, /, *, rtol=None)",
+    vjp={"x": _pinv_vjp},
+    jvp={"x": _pinv_jvp},
+    doc="P of A: dP = -P dA P + P P^H dA^H (I - A P) + (I - P A) dA^H P^H P, where the rank does not change",
+    samples=[*_PINV_SAMPLES, Sample((TALL,), {"rtol": 1e-6})],
+)
+
+matrix_rank = nondifferentiable(
+    "linalg.matrix_rank(x, /, *, rtol=None)",
+    samples=[
+        Sample((REAL,)),
+        Sample(([[1.0, 2.0], [2.0, 4.0], [0.5, 1.0]],)),
+        Sample(([[[1.0, 2.0], [2.0, 4.0]], [[0.0, 0.0], [0.0, 0.0]]],)),
+        Sample((COMPLEX,)),
+        Sample(([[1.0, 0.0], [0.0, 0.01]],), {"rtol": 0.1}),
+    ],
+)
