@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from agnograd.core.formulas import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, nonzero
@@ -78,19 +79,20 @@ prod = general(
 
 
 def _extremum_mask(xp: Any, x: Array, ans: Array, axis: Axis) -> tuple[Array, Array]:
-    """Ones where the extremum is attained, and how many of them there are."""
-    mask = xp.astype(x == keepdims_of(xp, ans, x.shape, axis), x.dtype)
-    return mask, xp.sum(mask, axis=axis, keepdims=True)
+    """Where the extremum is attained, and how often; NaN where nowhere, as for an extremum of NaN."""
+    attained = x == keepdims_of(xp, ans, x.shape, axis)
+    ties = xp.sum(xp.astype(attained, x.dtype), axis=axis, keepdims=True)
+    return attained | (ties == 0), xp.where(ties == 0, float("nan"), ties)
 
 
 def _extremum_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis) -> Array:
-    mask, ties = _extremum_mask(xp, x, ans, axis)
-    return mask * (keepdims_of(xp, g, x.shape, axis) / ties)
+    attained, ties = _extremum_mask(xp, x, ans, axis)
+    return xp.where(attained, keepdims_of(xp, g, x.shape, axis) / ties, 0)
 
 
 def _extremum_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, keepdims: bool) -> Array:
-    mask, ties = _extremum_mask(xp, x, ans, axis)
-    return xp.sum(mask * t / ties, axis=axis, keepdims=keepdims)
+    attained, ties = _extremum_mask(xp, x, ans, axis)
+    return xp.sum(xp.where(attained, t / ties, 0), axis=axis, keepdims=keepdims)
 
 
 max = general(
@@ -100,6 +102,7 @@ max = general(
     samples=[
         *_reduced(complex_=False),
         edge([[1.0, 2.0, 2.0]], axis=1, gradient=([[0.0, 0.5, 0.5]],)),
+        edge([1.0, float("nan")], gradient=([float("nan")] * 2,)),
     ],
 )
 min = general(
@@ -115,7 +118,7 @@ def _centred(xp: Any, x: Array, axis: Axis) -> Array:
 
 
 def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:
-    return count(shape, axis) - correction
+    return builtins.max(count(shape, axis) - correction, 0)  # of none, as NumPy has it, a spread is infinite
 
 
 def _real_dot(xp: Any, a: Array, t: Array) -> Array:
@@ -123,12 +126,12 @@ def _real_dot(xp: Any, a: Array, t: Array) -> Array:
 
 
 def _var_vjp(xp: Any, g: Array, x: Array, axis: Axis, correction: float) -> Array:
-    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("nan")
+    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("inf")
     return keepdims_of(xp, g, x.shape, axis) * scale * _centred(xp, x, axis)
 
 
 def _var_jvp(xp: Any, t: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
-    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("nan")
+    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("inf")
     return scale * xp.sum(_real_dot(xp, _centred(xp, x, axis), t), axis=axis, keepdims=keepdims)
 
 
