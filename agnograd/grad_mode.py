@@ -1,4 +1,4 @@
-"""Grad modes: whether operations are recorded, in this thread or asyncio task."""
+"""Modes of this thread or asyncio task: whether operations are recorded, and whether zero cotangents stay zero."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar
 
-from agnograd.core.level import recording, set_recording
+from agnograd.core import level
+from agnograd.core.level import recording
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What the blocks that are open here will restore, innermost first. As local as the mode itself, so that one object may
-# be entered in several threads and tasks, and again while it is active.
+# What the blocks that are open here will restore, innermost first. As local as the modes themselves, so that one object
+# may be entered in several threads and tasks, and again while it is active.
 _outer: ContextVar[tuple[bool | int, ...]] = ContextVar("agnograd_outer_modes", default=())
 
 
 class _Mode:
-    """A context manager and decorator that sets the grad mode."""
+    """A context manager and decorator that sets a mode."""
 
+    _variable: ClassVar[ContextVar[Any]]
     _mode: ClassVar[bool]
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
@@ -29,15 +31,15 @@ class _Mode:
         return made if function is None else made(function)
 
     def __enter__(self) -> None:
-        _outer.set((recording(), *_outer.get()))
-        set_recording(self._mode)
+        _outer.set((self._variable.get(), *_outer.get()))
+        self._variable.set(self._mode)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         mode, *rest = _outer.get()
         _outer.set(tuple(rest))
-        set_recording(mode)
+        self._variable.set(mode)
 
     def __call__(self, function: F) -> F:
         mode = type(self)
@@ -125,6 +127,7 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
     False
     """
 
+    _variable = level._recording
     _mode = False
 
 
@@ -140,6 +143,35 @@ class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
     True
     """
 
+    _variable = level._recording
+    _mode = True
+
+
+class zero_safe(_Mode):  # noqa: N801 - a mode, like those above
+    """Keep zero cotangents zero in the backward passes within a block or function, and zero tangents in forward mode.
+
+    A rule multiplies a cotangent by a derivative. Where a value is masked out afterwards, or overwritten, its cotangent
+    is zero and its derivative may be infinite or NaN: the product is NaN, though the value had no part in the result.
+    Within the block, zero times anything is zero, on either side, in the rules of elementwise operations. It is the
+    pass that has to be within the block, not the computation that it goes back through. An infinity or a NaN that is
+    multiplied by anything else remains.
+
+    A factor may be zero by coincidence, too: the gradient of ``(x**0.5)**2`` at 0 is 0 within the block, not 1. Nor
+    does the block stop the warnings of NumPy, which computes the infinity and the product all the same.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> import numpy as np
+    >>> x = ag.tensor([0.0, 4.0], requires_grad=True)
+    >>> y = ag.where(x > 0, x**0.5, 0)
+    >>> with ag.zero_safe(), np.errstate(all="ignore"):
+    ...     y.sum().backward()
+    >>> x.grad
+    tensor([0.0000, 0.2500])
+    """
+
+    _variable = level.zero_safety
     _mode = True
 
 

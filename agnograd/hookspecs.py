@@ -8,7 +8,8 @@ declares it in the entry-point group ``agnograd``::
 
 Everything that an author needs is a name of this module: `Backend`, `Kernel`, `ObserverSpec`, and for operations the
 tiers `elementwise`, `linear`, `general`, `nondifferentiable` and `composite` with `Sample` and `Uniform`. How a rule is
-written is told in `agnograd.core.op`.
+written is told in `agnograd.core.op`. An operation with several outputs says how many, ``general(..., outputs=2)``: its
+rules take and return tuples, with None for what is zero.
 
 Hooks return descriptions. They are called once, when plugins are first needed, so that everything can be attributed to
 its plugin, validated and checked for conflicts before anything changes. A plugin that fails is skipped as a whole with

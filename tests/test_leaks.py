@@ -29,7 +29,10 @@ def is_dtype(xp, name):
 
 
 def test_every_name_is_accounted_for(agnograd_xp):
+    # Installed plugins may be loaded by now, and have packages of their own.
+    plugins = {n.partition(".")[0] for n in OPS if ag.plugins.manager.provider(n) != "agnograd"}
     names = {n for n in dir(agnograd_xp) if n not in OPS and not (is_dtype(agnograd_xp, n) and n != "floats")}
+    names -= plugins
     assert names == {*CREATE, *ON_ARRAYS, *NO_ARRAYS}
 
 

@@ -24,11 +24,19 @@ from agnograd.core.reverse import (
     describe,
     next_number,
     projected,
+    raw_space,
+    short,
     wrap,
 )
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled
-from agnograd.errors import ForeignArrayError, MissingRuleError, MixedBackendsError, MixedDevicesError
+from agnograd.errors import (
+    ForeignArrayError,
+    GradientLostError,
+    MissingRuleError,
+    MixedBackendsError,
+    MixedDevicesError,
+)
 
 Call = Callable[..., Any]
 
@@ -129,7 +137,7 @@ def record(
         return _record_several(op, operands, data, params, ans, level)
     space = spaces[type(innermost(ans))]
     if ans.dtype not in space.floats:
-        return wrap(ans, None)
+        return _without_gradient(op, ans)
     needs = tuple([i for i, x in enumerate(operands) if isinstance(x, Array) and x.level is level])
     level.check_open()
     if op.variadic:
@@ -263,7 +271,7 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
     if isinstance(ans, tuple):
         _check_outputs(op, ans)
     elif not carries(ans):
-        return wrap(ans, None)
+        return _without_gradient(op, ans)
     tangents: dict[Any, Any] = {
         (i if op.variadic else op.arrays[i]): x._tangent
         for i, x in enumerate(operands)
@@ -292,6 +300,24 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
         ts = (None,) * len(ans) if t is None else t
         return like_tuple(named, [_with_tangent(xp, x, dx, level) for x, dx in zip(ans, ts, strict=True)])
     return _with_tangent(xp, ans, t, level)
+
+
+def _without_gradient(op: Op, ans: Any) -> Any:
+    """An output of integers or truth values.
+
+    Raises
+    ------
+    GradientLostError
+        If it is of a floating-point dtype that the standard does not have, as NumPy's float16 is.
+    """
+    if not raw_space(ans).isdtype(ans.dtype, ("bool", "integral")):
+        msg = (
+            f"the result of {op.name} would have dtype {short(ans.dtype)}, which keeps no gradient, and one of its "
+            f"operands carries one. Stay with the dtypes of the standard (float32, float64, complex64, complex128), or "
+            f"detach() that operand."
+        )
+        raise GradientLostError(msg)
+    return wrap(ans, None)
 
 
 def _with_tangent(xp: Any, ans: Any, t: Any, level: Level) -> Any:

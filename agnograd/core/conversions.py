@@ -71,7 +71,14 @@ def array(self: Array, dtype: Any = None, copy: bool | None = None) -> Any:
     return raw_space(raw).backend.to_array(raw, dtype, copy)
 
 
-def dlpack(self: Array, **options: Any) -> Any:
+def dlpack(
+    self: Array,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: tuple[Any, int] | None = None,
+    copy: bool | None = None,
+) -> Any:
     """Export through DLPack.
 
     Raises
@@ -83,12 +90,14 @@ def dlpack(self: Array, **options: Any) -> Any:
     if carries_gradient(value):
         msg = f"an array that carries a gradient cannot be exported ({describe(value)}): use detach() for the values"
         raise GradientLostError(msg)
-    return innermost(value).__dlpack__(**{k: v for k, v in options.items() if v is not None})
+    raw = innermost(value)
+    return raw_space(raw).backend.to_dlpack(raw, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
 
 def dlpack_device(self: Array) -> Any:
     """Device type and number, as DLPack counts them."""
-    return _raw(self).__dlpack_device__()
+    raw = _raw(self)
+    return raw_space(raw).backend.dlpack_device(raw)
 
 
 def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:

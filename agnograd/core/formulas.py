@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,11 +29,19 @@ def nonzero(xp: Any, x: Array) -> Array:
     return xp.where(x == 0, 1, x)
 
 
+def ratio(xp: Any, x: Array, y: Array) -> Array:
+    """``x / y``, and 0 where y is 0: to any order, which a safe denominator alone would not be."""
+    if is_complex(xp, x):
+        # By an infinity, libraries divide complex numbers in their own ways.
+        return xp.where(y == 0, 0, x / nonzero(xp, y))
+    return x / xp.where(y == 0, math.inf, y)
+
+
 def sign(xp: Any, x: Array) -> Array:
     """X / abs(x), and 0 at 0; `xp.sign` synchronises a GPU on some backends."""
     if is_complex(xp, x):
-        return x / nonzero(xp, xp.abs(x))
-    return xp.where(x > 0, xp.ones_like(x), xp.where(x < 0, -xp.ones_like(x), xp.zeros_like(x)))
+        return ratio(xp, x, xp.abs(x))
+    return xp.astype(x > 0, x.dtype) - xp.astype(x < 0, x.dtype)
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:

@@ -62,6 +62,10 @@ set_recording = _recording.set
 reset_recording = _recording.reset
 
 
+# Whether zero times an infinity or a NaN is zero in the rules of elementwise operations.
+zero_safety: ContextVar[bool] = ContextVar("agnograd_zero_safety", default=False)
+
+
 def records(level: Level) -> bool:
     """Whether operations at `level` are recorded now."""
     mode = recording()

@@ -104,7 +104,7 @@ class Op:
     ----------
     declaration : str
         Name and parameters, ``"sum(x, /, *, axis=None)"``. Parameters before the slash are arrays, the one that is
-        named ``arrays`` a sequence of them; those after it are static.
+        named ``arrays`` a sequence of them; those after it are static. A composite may take ``*arrays``, separately.
     arrays : sequence of str, optional
         Names of the array parameters, where static ones stand before the slash too.
     body : callable, optional

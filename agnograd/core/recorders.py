@@ -230,7 +230,7 @@ def parametrised(op: Op) -> Call:
                     variant, keep = (plain, save) if op.changes_backend else (fitted, save_fitted)
                     out = tensor(ans, Node(next_number(), variant, keep((data,), params, ans), node, None, node.level))
                 else:
-                    out = tensor(ans, None)
+                    return apply(op, (x,), params)
             else:
                 return apply(op, (x,), params)
         except Exception:

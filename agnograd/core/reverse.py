@@ -380,23 +380,30 @@ def _walk_any(
     waiting: dict[int, Node] = {}
     heap: list[int] = []
     results: dict[Node, Any] = {}
+    parts: dict[int, list[Partial]] = {}
     add = OPS["add"].call
 
     def accumulate(node: Node, g: Any) -> None:
         number = node.number
-        if number in cotangents:
+        if number not in waiting:
+            waiting[number] = node
+            heappush(heap, number)
+        if type(g) is Partial:
+            parts.setdefault(number, []).append(g)
+        elif number in cotangents:
             total = cotangents[number]
             cotangents[number] = total + g if type(g) is Outputs else add(total, g)
         else:
             cotangents[number] = g
-            waiting[number] = node
-            heappush(heap, number)
 
     for root, g in roots:
         accumulate(root, g)
     while heap:
         node = waiting.pop(heappop(heap))
-        g = cotangents.pop(node.number)
+        g = cotangents.pop(node.number, None)
+        if node.number in parts:
+            whole = _assembled(parts.pop(node.number))
+            g = whole if g is None else add(g, whole)
         if node.variant is LEAF or node in wanted:
             results[node] = g
         if node.variant is LEAF:
@@ -416,8 +423,17 @@ def _walk_any(
             node.saved = FREED
         for parent, gi in zip(node.parents, (gs,) if node.second is None else gs, strict=True):
             if gi is not None:
-                accumulate(parent, gi.dense(namespace_of(gi.g, ())) if type(gi) is Partial else gi)
+                accumulate(parent, gi)
     return results
+
+
+def _assembled(parts: Sequence[Partial]) -> Any:
+    """The whole cotangent from its parts: one operation, since a dense array for each would cost more than they do."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first.dense(namespace_of(first.g, ()))
+    keys = tuple([part.key for part in parts])
+    return OPS["embed_all"].call([part.g for part in parts], keys=keys, shape=tuple(first.spec.shape))
 
 
 def _reattached(node: Node) -> list[Any]:

@@ -118,8 +118,8 @@ def zero_safe(rule: Rule) -> Rule:
 
 
 def zeros_of(xp: Any, x: Any) -> Any:
-    """Zeros like an argument; a number stands for itself."""
-    return 0 if isinstance(x, (int, float, complex)) else xp.zeros_like(x)
+    """Zeros like an argument; a number stands for itself, but NumPy's own, which are arrays here."""
+    return 0 if type(x) in {bool, int, float, complex} else xp.zeros_like(x)
 
 
 def product(factor: Rule) -> Rule:

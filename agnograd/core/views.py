@@ -20,7 +20,7 @@ from agnograd.core.reverse import LEAF, Reverse, classes, wrap
 
 def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
     """Remember that `view` is ``op(base, **params)``; with no operation, that it shares the value and has no graph."""
-    if view is base:
+    if view is base or (op is not None and op.aliases is not None and not op.aliases(**params)):
         return
     view._view = base, op, params
     live = base._views

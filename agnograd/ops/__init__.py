@@ -10,6 +10,8 @@ from types import ModuleType
 from agnograd.core.op import Op
 from agnograd.core.table import register
 from agnograd.ops import (
+    activation,
+    contraction,
     creation,
     data_type,
     elementwise,
@@ -39,6 +41,8 @@ FAMILIES: tuple[ModuleType, ...] = (
     utility,
     fft,
     linalg,
+    contraction,
+    activation,
 )
 
 for _family in FAMILIES:

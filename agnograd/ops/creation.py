@@ -17,10 +17,12 @@ triu = linear(
     x=lambda xp, g, k: xp.triu(g, k=k),
     samples=[Sample((_SQUARE,)), Sample((_SQUARE,), {"k": 1}), Sample((Uniform(shape=(2, 3), kind="complex"),))],
 )
-zeros_like = nondifferentiable("zeros_like(x, /, *, dtype=None, device=None)", samples=[Sample((_SQUARE,))])
-ones_like = nondifferentiable("ones_like(x, /, *, dtype=None, device=None)", samples=[Sample((_SQUARE,))])
+_MADE_LIKE = [Sample((_SQUARE,)), Sample((Uniform(kind="complex"),))]
+
+zeros_like = nondifferentiable("zeros_like(x, /, *, dtype=None, device=None)", samples=_MADE_LIKE)
+ones_like = nondifferentiable("ones_like(x, /, *, dtype=None, device=None)", samples=_MADE_LIKE)
 full_like = nondifferentiable(
-    "full_like(x, fill_value, /, *, dtype=None, device=None)",
+    "full_like(x, /, fill_value, *, dtype=None, device=None)",
     arrays=("x",),
-    samples=[Sample((_SQUARE,), {"fill_value": 2.0})],
+    samples=[Sample(sample.arrays, {"fill_value": 2.0}) for sample in _MADE_LIKE],
 )

@@ -41,7 +41,7 @@ to_device = linear(
     "to_device(x, /, device, *, stream=None)",
     body=lambda xp, x, device, *, stream=None: xp.backend.to_device(x, device, stream),
     x=_to_device_vjp,
-    samples=[Sample((Uniform(),), {"device": "same"})],
+    samples=[Sample((Uniform(),), {"device": "same"}), Sample((Uniform(kind="complex"),), {"device": "same"})],
 )
 
 
@@ -56,6 +56,6 @@ to_backend = linear(
     "to_backend(x, /, name, *, device=None)",
     body=_to_backend,
     x=lambda xp, g, x_spec: xp.to_backend(g, x_spec.backend, device=x_spec.device),
-    samples=[Sample((Uniform(),), {"name": "numpy"})],
+    samples=[Sample((Uniform(),), {"name": "numpy"}), Sample((Uniform(kind="complex"),), {"name": "numpy"})],
 )
 to_backend.changes_backend = True

@@ -8,9 +8,10 @@ M. Abramowitz and I. A. Stegun, *Handbook of Mathematical Functions* (1964), cha
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
-from agnograd.core.formulas import as_array, binary, edge, is_complex, nonzero, unary
+from agnograd.core.formulas import as_array, binary, edge, is_complex, nonzero, ratio, unary
 from agnograd.core.formulas import sign as sign_of
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, elementwise, general, nondifferentiable
@@ -48,22 +49,23 @@ sqrt = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=[
 
 
 def _pow_base(xp: Any, g: Array, x1: Any, x2: Any, ans: Array) -> Array:
-    # n x^(n-1); 0 where n = 0, at x = 0 too.
+    # n x^(n-1), and 0 where both are 0.
     if isinstance(x2, (int, float, complex)):
         if x2 == 0:
             return xp.zeros_like(g)
         return g * (x1 + x1) if x2 == 2 else g * (x2 * x1 ** (x2 - 1))
-    constant = x2 == 0
-    return g * xp.where(constant, 0, x2 * x1 ** xp.where(constant, 1, x2 - 1))
+    return g * (x2 * x1 ** xp.where((x1 == 0) & (x2 == 0), 1, x2 - 1))
 
 
 def _pow_exponent(xp: Any, g: Array, x1: Any, x2: Array, ans: Array) -> Array:
     # x^n log x; at x = 0 the limit: 0 for n >= 0, -inf for n < 0.
     x1 = as_array(xp, x1, ans)
     zero = x1 == 0
-    inside = ans * xp.log(xp.where(zero, 1, x1))
-    at_zero = xp.zeros_like(ans) if is_complex(xp, ans) else xp.where(x2 < 0, -ans, xp.zeros_like(ans))
-    return g * xp.where(zero, at_zero, inside)
+    safe = xp.where(zero, 1, x1)
+    if is_complex(xp, ans):
+        # A real base may be negative.
+        return g * xp.where(zero, 0, ans * xp.log(xp.astype(safe, ans.dtype)))
+    return g * (ans * xp.where(zero & (x2 < 0), -1, xp.log(safe)))
 
 
 pow = elementwise(
@@ -76,6 +78,7 @@ pow = elementwise(
         Sample((Uniform(), 3)),
         Sample((Uniform(-2.0, -0.5), -3)),
         Sample((Uniform(-2.0, -0.5, kind="complex"), Uniform())),
+        Sample((Uniform(-2.0, -0.5), Uniform(kind="complex"))),
         edge([0.0, 0.0, 0.0], [0.0, 1.0, 2.0], gradient=([0.0, 1.0, 0.0], [0.0, 0.0, 0.0])),
         edge([0.0, 2.0], 0.0, gradient=([0.0, 0.0], None)),
         edge([0.0, 2.0], 1, gradient=([1.0, 1.0], None)),
@@ -90,8 +93,8 @@ remainder = elementwise(
 )
 hypot = elementwise(
     "hypot(x1, x2, /)",
-    x1=lambda xp, g, x1, ans: g * (x1 / nonzero(xp, ans)),
-    x2=lambda xp, g, x2, ans: g * (x2 / nonzero(xp, ans)),
+    x1=lambda xp, g, x1, ans: g * ratio(xp, x1, ans),
+    x2=lambda xp, g, x2, ans: g * ratio(xp, x2, ans),
     samples=[*binary(0.5, 2.0, complex_=False), edge([0.0, 3.0], [0.0, 4.0], gradient=([0.0, 0.6], [0.0, 0.8]))],
 )
 
@@ -128,26 +131,54 @@ logaddexp = elementwise(
 sin = elementwise("sin(x, /)", x=lambda xp, g, x: g * xp.cos(x), samples=unary())
 cos = elementwise("cos(x, /)", x=lambda xp, g, x: -(g * xp.sin(x)), samples=unary())
 tan = elementwise("tan(x, /)", x=lambda xp, g, ans: g + g * ans * ans, samples=unary(-1.0, 1.0))
-asin = elementwise("asin(x, /)", x=lambda xp, g, x: g / xp.sqrt(1 - x * x), samples=unary(-0.9, 0.9))
-acos = elementwise("acos(x, /)", x=lambda xp, g, x: -g / xp.sqrt(1 - x * x), samples=unary(-0.9, 0.9))
+
+
+def _one_minus_square(xp: Any, x: Any) -> Any:
+    # Which side of a branch cut a number is on, the sign of a zero says. 1 - z^2 loses it: 0 - 0 is 0, whatever the 0.
+    return -(x * x - 1) if is_complex(xp, x) else 1 - x * x
+
+
+# Above and below a cut, as the sign of zero says, and the derivative above it.
+_ABOVE_BELOW = [complex(2.0, 0.0), complex(2.0, -0.0)]
+_SLOPE = 1j / math.sqrt(3)
+
+asin = elementwise(
+    "asin(x, /)",
+    x=lambda xp, g, x: g / xp.sqrt(_one_minus_square(xp, x)),
+    samples=[*unary(-0.9, 0.9), edge(_ABOVE_BELOW, gradient=([-_SLOPE, _SLOPE],))],
+)
+acos = elementwise(
+    "acos(x, /)",
+    x=lambda xp, g, x: -g / xp.sqrt(_one_minus_square(xp, x)),
+    samples=[*unary(-0.9, 0.9), edge(_ABOVE_BELOW, gradient=([_SLOPE, -_SLOPE],))],
+)
 atan = elementwise("atan(x, /)", x=lambda xp, g, x: g / (x * x + 1), samples=unary(-0.9, 0.9))
 sinh = elementwise("sinh(x, /)", x=lambda xp, g, x: g * xp.cosh(x), samples=unary())
 cosh = elementwise("cosh(x, /)", x=lambda xp, g, x: g * xp.sinh(x), samples=unary())
 tanh = elementwise("tanh(x, /)", x=lambda xp, g, ans: g - g * ans * ans, samples=unary(-1.0, 1.0))
-asinh = elementwise("asinh(x, /)", x=lambda xp, g, x: g / xp.sqrt(x * x + 1), samples=unary(-0.9, 0.9))
+# To subtract -1 keeps the sign of a zero, which to add 1 does not.
+asinh = elementwise(
+    "asinh(x, /)",
+    x=lambda xp, g, x: g / xp.sqrt(x * x - -1),
+    samples=[*unary(-0.9, 0.9), edge([complex(0.0, 2.0), complex(-0.0, 2.0)], gradient=([_SLOPE, -_SLOPE],))],
+)
 acosh = elementwise(
     "acosh(x, /)",
     # Not sqrt(x^2 - 1), which takes the wrong branch for complex x with a negative real part.
-    x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)),
-    samples=[*unary(1.5, 3.0), *_BEHIND],
+    x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x - -1)),
+    samples=[
+        *unary(1.5, 3.0),
+        *_BEHIND,
+        edge([complex(-2.0, 0.0), complex(-2.0, -0.0)], gradient=([-(3**-0.5), -(3**-0.5)],)),
+    ],
 )
 atanh = elementwise("atanh(x, /)", x=lambda xp, g, x: g / (1 - x * x), samples=unary(-0.9, 0.9))
 
 
 def _angle_part(xp: Any, g: Array, x: Any, x1: Any, x2: Any) -> Array:
     # x / (x1^2 + x2^2) without overflow of the squares; 0 at the origin.
-    r = nonzero(xp, xp.hypot(x1, x2))
-    return g * (x / r) / r
+    r = xp.hypot(x1, x2)
+    return ratio(xp, ratio(xp, g * x, r), r)
 
 
 atan2 = elementwise(
@@ -281,12 +312,34 @@ _COMPARED = [*binary(complex_=False), edge(*_TIES)]
 _INTEGERS = [edge([6, 3, 5], [2, 1, 2]), edge([6, 3, 5], 1)]
 _BOOLEANS = [edge([True, True, False], [True, False, False])]
 
-equal = nondifferentiable("equal(x1, x2, /)", samples=_COMPARED)
-not_equal = nondifferentiable("not_equal(x1, x2, /)", samples=_COMPARED)
+equal = nondifferentiable("equal(x1, x2, /)", samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
+not_equal = nondifferentiable("not_equal(x1, x2, /)", samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
 less = nondifferentiable("less(x1, x2, /)", samples=_COMPARED)
 less_equal = nondifferentiable("less_equal(x1, x2, /)", samples=_COMPARED)
 greater = nondifferentiable("greater(x1, x2, /)", samples=_COMPARED)
 greater_equal = nondifferentiable("greater_equal(x1, x2, /)", samples=_COMPARED)
+
+
+def _isclose(
+    xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    size = operator.abs(x2)  # which may be a Python number
+    near = (operator.abs(x1 - x2) <= atol + rtol * size) & (size < INF)
+    close = (x1 == x2) | near
+    return close | ((x1 != x1) & (x2 != x2)) if equal_nan else close
+
+
+isclose = nondifferentiable(
+    "isclose(x1, x2, /, rtol=1e-05, atol=1e-08, equal_nan=False)",
+    body=_isclose,
+    doc="|x1 - x2| <= atol + rtol |x2|, as NumPy's function and array-api-extra's",
+    samples=[
+        *binary(),
+        edge([1.0, 2.0, 0.0], [1.0 + 1e-9, 2.1, 1e-9]),
+        edge([1.0, math.nan], [1.1, math.nan], rtol=0.2, equal_nan=True),
+        edge([1.0, 2.0], 2.0, atol=0.5),
+    ],
+)
 isfinite = nondifferentiable("isfinite(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
 isinf = nondifferentiable("isinf(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
 isnan = nondifferentiable("isnan(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])

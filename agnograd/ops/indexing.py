@@ -7,6 +7,8 @@ A transpose of indexing adds where an index is repeated. The standard has no suc
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from agnograd.core.cotangent import Spec, fit, unbroadcast
@@ -28,10 +30,13 @@ def _indexed(*keys: Any, array: Any = _MATRIX) -> list[Sample]:
 
 def is_basic(key: Any) -> bool:
     """Whether a key consists of integers, slices, ellipses and new axes only: no element is taken twice."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(k is None or k is Ellipsis or isinstance(k, (slice, int)) for k in parts) and not any(
-        isinstance(k, bool) for k in parts
-    )
+    for k in key if isinstance(key, tuple) else (key,):
+        # The commonest first: it is asked at each indexing.
+        if type(k) is slice or type(k) is int or k is None or k is Ellipsis:
+            continue
+        if isinstance(k, bool) or not isinstance(k, (slice, Integral)):
+            return False
+    return True
 
 
 def _getitem_vjp(xp: Any, g: Array, x_spec: Spec, key: Any) -> Any:
@@ -43,6 +48,7 @@ getitem = linear(
     body=lambda xp, x, key: x[key],
     x=_getitem_vjp,
     view=lambda base, value, key: value.__array_namespace__().setitem(base, value, key=key),
+    aliases=is_basic,
     samples=[
         *_indexed(1, (slice(0, 2), slice(None)), (..., 0), (None, slice(None), 2), slice(None, None, 2), (1, 2)),
         *_indexed((slice(None, None, -1),), ...),
@@ -117,6 +123,32 @@ embed = linear(
         Sample((Uniform(shape=(4,), kind="complex"),), {"key": (0, slice(None)), "shape": (3, 4)}),
         Sample((Uniform(),), {"key": [1, 0, 1], "shape": (2,)}),
         Sample((Uniform(),), {"key": ([1, 0, 1], [2, 3, 2]), "shape": (3, 4)}),
+    ],
+)
+
+
+def _embed_all(xp: Any, arrays: Sequence[Array], /, *, keys: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+    first = arrays[0]
+    out = xp.zeros(tuple(shape), dtype=first.dtype, device=xp.device(first))
+    for x, key in zip(arrays, keys, strict=True):
+        out = xp.add_into(out, x, key)
+    return out
+
+
+embed_all = linear(
+    "embed_all(arrays, /, *, keys, shape)",
+    doc="zeros of a shape with each array added at its key: the transpose of many indexings of one array",
+    body=_embed_all,
+    jointly=lambda xp, g, keys, needs: [xp.getitem(g, key=keys[i]) for i in needs],
+    samples=[
+        Sample((Uniform(shape=(4,)),), {"keys": (1,), "shape": (3, 4)}),
+        Sample(
+            (Uniform(shape=(4,)), Uniform(shape=(2, 2))), {"keys": (0, (slice(0, 2), slice(1, 3))), "shape": (3, 4)}
+        ),
+        Sample((Uniform(shape=()), Uniform(), Uniform()), {"keys": (1, [1, 0, 1], ...), "shape": (3,)}),
+        Sample(
+            (Uniform(kind="complex"), Uniform(shape=(2,), kind="complex")), {"keys": (..., slice(1, 3)), "shape": (3,)}
+        ),
     ],
 )
 

@@ -10,21 +10,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from agnograd.core.cotangent import Spec, fit
-from agnograd.core.formulas import edge, is_complex, nonzero
+from agnograd.core.formulas import edge, is_complex, ratio
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
 Array = Any
 
 
+def _conj(xp: Any, x: Array) -> Array:
+    # The conjugate of a real array is one more copy of it.
+    return xp.conj(x) if is_complex(xp, x) else x
+
+
 def _adjoint(xp: Any, x: Array) -> Array:
-    return xp.conj(xp.matrix_transpose(x))
+    return _conj(xp, xp.matrix_transpose(x))
 
 
 def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
     # G B^H; vectors are matrices of one row or column.
     if len(x2.shape) == 1:
-        return fit(xp, g[..., None] * xp.conj(x2) if len(x1_spec.shape) > 1 else g * xp.conj(x2), x1_spec)
+        return fit(xp, g[..., None] * _conj(xp, x2) if len(x1_spec.shape) > 1 else g * _conj(xp, x2), x1_spec)
     if len(x1_spec.shape) == 1:
         g = g[..., None, :]
         return fit(xp, xp.matmul(g, _adjoint(xp, x2))[..., 0, :], x1_spec)
@@ -34,7 +39,8 @@ def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
 def _matmul_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
     # A^H G
     if len(x1.shape) == 1:
-        return fit(xp, xp.conj(x1)[:, None] * g[..., None, :] if len(x2_spec.shape) > 1 else xp.conj(x1) * g, x2_spec)
+        a = _conj(xp, x1)
+        return fit(xp, a[:, None] * g[..., None, :] if len(x2_spec.shape) > 1 else a * g, x2_spec)
     if len(x2_spec.shape) == 1:
         return fit(xp, xp.matmul(_adjoint(xp, x1), g[..., None])[..., 0], x2_spec)
     return fit(xp, xp.matmul(_adjoint(xp, x1), g), x2_spec)
@@ -66,7 +72,7 @@ matrix_transpose = linear(
 
 def _conj_first(xp: Any, g: Array, x1_spec: Spec, x2: Array, axis: int) -> Array:
     # out = sum(conj(a) b)
-    return fit(xp, xp.conj(xp.expand_dims(g, axis=axis)) * x2, x1_spec)
+    return fit(xp, _conj(xp, xp.expand_dims(g, axis=axis)) * x2, x1_spec)
 
 
 vecdot = linear(
@@ -102,7 +108,7 @@ def _tensordot_left(xp: Any, g: Array, x1_spec: Spec, x2: Array, axes: Axes) -> 
     n1, n2 = len(x1_spec.shape), len(x2.shape)
     axes1, axes2 = _contracted(axes, n1, n2)
     free1, free2 = _free(axes1, n1), _free(axes2, n2)
-    out = xp.tensordot(g, xp.conj(x2), axes=(tuple(range(len(free1), len(g.shape))), free2))
+    out = xp.tensordot(g, _conj(xp, x2), axes=(tuple(range(len(free1), len(g.shape))), free2))
     paired = [axes1[axes2.index(a)] for a in sorted(axes2)]
     return xp.permute_dims(out, _inverse([*free1, *paired]))
 
@@ -111,13 +117,13 @@ def _tensordot_right(xp: Any, g: Array, x1: Array, x2_spec: Spec, axes: Axes) ->
     n1, n2 = len(x1.shape), len(x2_spec.shape)
     axes1, axes2 = _contracted(axes, n1, n2)
     free1, free2 = _free(axes1, n1), _free(axes2, n2)
-    out = xp.tensordot(xp.conj(x1), g, axes=(free1, tuple(range(len(free1)))))
+    out = xp.tensordot(_conj(xp, x1), g, axes=(free1, tuple(range(len(free1)))))
     paired = [axes2[axes1.index(a)] for a in sorted(axes1)]
     return xp.permute_dims(out, _inverse([*paired, *free2]))
 
 
 tensordot = linear(
-    "tensordot(x1, x2, /, *, axes=2)",
+    "tensordot(x1, x2, /, axes=2)",
     x1=_tensordot_left,
     x2=_tensordot_right,
     samples=[
@@ -131,19 +137,22 @@ tensordot = linear(
 
 
 def _norm(xp: Any, x: Array) -> Array:
-    return xp.sqrt(xp.sum(xp.real(xp.conj(x) * x) if is_complex(xp, x) else x * x))
+    if is_complex(xp, x):
+        return xp.sqrt(xp.sum(xp.real(xp.conj(x) * x)))
+    # A vector without an array of squares.
+    return xp.sqrt(xp.matmul(x, x) if len(x.shape) == 1 else xp.sum(x * x))
 
 
 def _norm_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
     inner = xp.sum(xp.real(xp.conj(x) * t) if is_complex(xp, x) else x * t)
-    return inner / nonzero(xp, ans)
+    return ratio(xp, inner, ans)
 
 
 norm = general(
     "norm(x, /)",
     body=_norm,
     doc="Euclidean norm of all elements; its gradient x / |x| is 0 at 0",
-    vjp={"x": lambda xp, g, x, ans: (g / nonzero(xp, ans)) * x},
+    vjp={"x": lambda xp, g, x, ans: ratio(xp, g, ans) * x},
     jvp={"x": _norm_jvp},
     samples=[
         Sample((Uniform(),)),

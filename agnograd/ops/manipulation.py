@@ -10,6 +10,7 @@ from agnograd.core.cotangent import Spec, fit, unbroadcast
 from agnograd.core.formulas import broadcast_shapes
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
+from agnograd.errors import UnsupportedError
 
 Array = Any
 
@@ -25,6 +26,7 @@ reshape = linear(
     "reshape(x, /, shape, *, copy=None)",
     x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
     view=lambda base, value, shape, copy=None: value.__array_namespace__().reshape(value, base.shape),
+    aliases=lambda shape, copy=None: copy is not True,
     samples=[
         *_on({"shape": (3, 2)}, {"shape": (-1,)}, {"shape": (2, 1, 3)}),
         Sample((Uniform(shape=()),), {"shape": (1, 1)}),
@@ -53,13 +55,21 @@ expand_dims = linear(
     "expand_dims(x, /, axis)",
     x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
     view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
-    samples=[*_on({"axis": 0}, {"axis": -1}, {"axis": 1}), Sample((Uniform(shape=()),), {"axis": 0})],
+    samples=[
+        *_on({"axis": 0}, {"axis": -1}, {"axis": 1}),
+        Sample((Uniform(shape=()),), {"axis": 0}),
+        Sample((_COMPLEX,), {"axis": 1}),
+    ],
 )
 squeeze = linear(
     "squeeze(x, /, axis)",
     x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
     view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
-    samples=[*_on({"axis": 1}, {"axis": (1, -1)}, shape=(2, 1, 1)), *_on({"axis": 0}, shape=(1,))],
+    samples=[
+        *_on({"axis": 1}, {"axis": (1, -1)}, shape=(2, 1, 1)),
+        *_on({"axis": 0}, shape=(1,)),
+        Sample((Uniform(shape=(1, 3), kind="complex"),), {"axis": 0}),
+    ],
 )
 
 
@@ -75,6 +85,7 @@ moveaxis = linear(
     samples=[
         *_on({"source": 0, "destination": -1}),
         *_on({"source": (0, 2), "destination": (1, 0)}, shape=(2, 3, 4)),
+        Sample((_COMPLEX,), {"source": 1, "destination": 0}),
     ],
 )
 broadcast_to = linear(
@@ -179,7 +190,51 @@ tile = composite(
     "tile(x, repetitions, /)",
     arrays=("x",),
     body=_tile,
-    samples=_on({"repetitions": (2,)}, {"repetitions": (2, 2)}, {"repetitions": (2, 1, 2)}),
+    samples=[
+        *_on({"repetitions": (2,)}, {"repetitions": (2, 2)}, {"repetitions": (2, 1, 2)}),
+        Sample((_COMPLEX,), {"repetitions": (2, 1)}),
+    ],
+)
+
+
+def _pad(
+    xp: Any, x: Array, /, pad_width: Any, mode: str = "constant", *, constant_values: complex = 0
+) -> Array:
+    if mode != "constant":
+        msg = f"pad fills with a constant only, got mode={mode!r}: index x with the places that elements come from"
+        raise UnsupportedError(msg)
+    for axis, widths in enumerate(_widths(pad_width, len(x.shape))):
+        parts = [x]
+        for place, width in zip((0, 2), widths, strict=True):
+            if width:
+                shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
+                parts.insert(place, xp.full(shape, constant_values, dtype=x.dtype, device=xp.device(x)))
+        x = xp.concat(parts, axis=axis) if len(parts) > 1 else x
+    return x
+
+
+def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    """Before and after each axis: from one number, a pair for all axes, or a pair for each."""
+    if isinstance(pad_width, Integral):
+        return [(int(pad_width), int(pad_width))] * ndim
+    pairs = [pad_width] * ndim if isinstance(pad_width[0], Integral) else list(pad_width)
+    pairs = pairs * ndim if len(pairs) == 1 else pairs
+    if len(pairs) != ndim or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        msg = f"pad needs a number, (before, after), or such a pair for each of {ndim} axes, got {pad_width!r}"
+        raise ValueError(msg)
+    return [(int(before), int(after)) for before, after in pairs]
+
+
+pad = composite(
+    "pad(x, /, pad_width, mode='constant', *, constant_values=0)",
+    body=_pad,
+    doc="an array with constants around it, as NumPy's function and array-api-extra's",
+    samples=[
+        *_on({"pad_width": 1}, {"pad_width": (0, 2), "constant_values": 1.5}, {"pad_width": ((1, 0), (0, 3))}),
+        *_on({"pad_width": ((2, 1),)}, shape=(3,)),
+        Sample((_COMPLEX,), {"pad_width": 1}),
+        Sample((Uniform(shape=()),), {"pad_width": 1}),
+    ],
 )
 
 
@@ -227,7 +282,9 @@ def _unstack(xp: Any, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     return tuple(x[(*lead, i, ...)] for i in range(x.shape[axis]))
 
 
-unstack = composite("unstack(x, /, *, axis=0)", body=_unstack, samples=_on({}, {"axis": 1}, {"axis": -1}))
+unstack = composite(
+    "unstack(x, /, *, axis=0)", body=_unstack, samples=[*_on({}, {"axis": 1}, {"axis": -1}), Sample((_COMPLEX,))]
+)
 
 
 def _broadcast_arrays(xp: Any, *arrays: Array) -> tuple[Array, ...]:
@@ -236,7 +293,12 @@ def _broadcast_arrays(xp: Any, *arrays: Array) -> tuple[Array, ...]:
 
 
 broadcast_arrays = composite(
-    "broadcast_arrays(x1, x2, /)",
+    "broadcast_arrays(*arrays)",
+    arrays=["arrays"],
     body=_broadcast_arrays,
-    samples=[Sample((Uniform(shape=(2, 1)), Uniform(shape=(3,)))), Sample((_MATRIX, _MATRIX))],
+    samples=[
+        Sample((Uniform(shape=(2, 1)), Uniform(shape=(3,)))),
+        Sample((_MATRIX, _MATRIX)),
+        Sample((_COMPLEX, Uniform(shape=(3,)))),
+    ],
 )

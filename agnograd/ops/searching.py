@@ -29,7 +29,7 @@ argmax = nondifferentiable("argmax(x, /, *, axis=None, keepdims=False)", samples
 argmin = nondifferentiable("argmin(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT)
 count_nonzero = nondifferentiable(
     "count_nonzero(x, /, *, axis=None, keepdims=False)",
-    samples=[edge([[0.0, 1.0], [2.0, 0.0]]), edge([[0, 1], [2, 0]], axis=0)],
+    samples=[edge([[0.0, 1.0], [2.0, 0.0]]), edge([[0, 1], [2, 0]], axis=0), edge([0j, 1j])],
 )
 searchsorted = nondifferentiable(
     "searchsorted(x1, x2, /, *, side='left', sorter=None)",

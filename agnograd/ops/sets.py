@@ -1,7 +1,10 @@
-"""Set functions: no gradient passes through the question which values there are."""
+"""Set functions. The values that there are, are elements: each has the gradient of the one where it comes first."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+from agnograd.core.array import Array
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import nondifferentiable
@@ -25,7 +28,40 @@ isin = nondifferentiable(
         edge(2, [1, 2, 3]),
     ],
 )
-unique_all = nondifferentiable("unique_all(x, /)", samples=_SAMPLES)
-unique_counts = nondifferentiable("unique_counts(x, /)", samples=_SAMPLES)
-unique_inverse = nondifferentiable("unique_inverse(x, /)", samples=_SAMPLES)
-unique_values = nondifferentiable("unique_values(x, /)", samples=_SAMPLES)
+
+
+class Counts(NamedTuple):
+    """What ``unique_counts`` returns."""
+
+    values: Any
+    counts: Any
+
+
+class Inverse(NamedTuple):
+    """What ``unique_inverse`` returns."""
+
+    values: Any
+    inverse_indices: Any
+
+
+def _unique_all(x: Array) -> Any:
+    """Which values there are is asked of the data; the values themselves are taken from `x`."""
+    xp = x.__array_namespace__()
+    found = xp.unique_all(x.detach())
+    return found._replace(values=xp.take(xp.reshape(x, (-1,)), found.indices, axis=0))
+
+
+def _unique_counts(x: Array) -> Counts:
+    found = _unique_all(x)
+    return Counts(found.values, found.counts)
+
+
+def _unique_inverse(x: Array) -> Inverse:
+    found = _unique_all(x)
+    return Inverse(found.values, found.inverse_indices)
+
+
+unique_all = nondifferentiable("unique_all(x, /)", samples=_SAMPLES, reconnect=_unique_all)
+unique_counts = nondifferentiable("unique_counts(x, /)", samples=_SAMPLES, reconnect=_unique_counts)
+unique_inverse = nondifferentiable("unique_inverse(x, /)", samples=_SAMPLES, reconnect=_unique_inverse)
+unique_values = nondifferentiable("unique_values(x, /)", samples=_SAMPLES, reconnect=lambda x: _unique_all(x).values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from agnograd.core.formulas import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, nonzero
+from agnograd.core.formulas import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, ratio
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
@@ -146,7 +146,7 @@ var = general(
 def _std_factor(xp: Any, x: Array, ans: Array, axis: Axis, correction: float) -> Array:
     # (x - mean) / ((n - c) std), and 0 where all values are equal.
     spread = keepdims_of(xp, ans, x.shape, axis)
-    return _centred(xp, x, axis) / (nonzero(xp, spread) * _freedom(x.shape, axis, correction))
+    return ratio(xp, _centred(xp, x, axis), spread * _freedom(x.shape, axis, correction))
 
 
 def _std_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis, correction: float) -> Array:

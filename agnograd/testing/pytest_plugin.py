@@ -87,7 +87,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         chosen = rows(chosen_backends(metafunc.config))
         if "agnograd_case" in wanted:
-            found = _parameters(metafunc.config, metafunc.function, chosen)
+            found = parameters(metafunc.config, metafunc.function, chosen)
             metafunc.parametrize(_CASE_ARGUMENTS, found)
         else:
             metafunc.parametrize("agnograd_row", chosen, ids=[row.name for row in chosen])
@@ -111,7 +111,8 @@ def _params(item: pytest.Item) -> dict[str, Any]:
     return callspec.params if callspec is not None else {}
 
 
-def _parameters(config: pytest.Config, function: Any, chosen: list[Row]) -> list[Any]:
+def parameters(config: pytest.Config, function: Any, chosen: list[Row]) -> list[Any]:
+    """Row, case and precision of each run of a test that is decorated by `over_cases`."""
     from agnograd.testing.matrix import DOUBLE
     from agnograd.testing.samples import cases
 

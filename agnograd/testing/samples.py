@@ -310,7 +310,7 @@ def _param(row: Row, device: Any, name: str, value: Any) -> Any:
         return row.dtype(value)
     if name == "device":
         return device if value == "same" else value
-    if name == "key":
+    if name in {"key", "keys"}:
         return _key(value, row.asarray)
     return value
 
@@ -325,7 +325,7 @@ def _host_params(row: Row, sample: Sample) -> dict[str, Any]:
         elif name == "device":
             out[name] = "cpu"
         else:
-            out[name] = _key(value, lambda x: x) if name == "key" else value
+            out[name] = _key(value, lambda x: x) if name in {"key", "keys"} else value
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agnograd.core.formulas import Axis, axes_of, edge, is_complex, keepdims_of, nonzero, sign
+from agnograd.core.formulas import Axis, axes_of, edge, is_complex, keepdims_of, nonzero, ratio, sign
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
 from agnograd.ops.linalg.matrices import STACK, TALL, TALL_COMPLEX, WIDE
@@ -17,6 +17,8 @@ Array = Any
 def _vector_norm(xp: Any, x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     over: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if ord == 2:
+        if len(x.shape) == 1 and axis in {None, 0, -1} and not keepdims and not is_complex(xp, x):
+            return xp.sqrt(xp.matmul(x, x))  # without an array of squares
         return xp.sqrt(xp.sum(xp.real(xp.conj(x) * x) if is_complex(xp, x) else x * x, **over))
     size = xp.abs(x)
     if ord == float("inf"):
@@ -34,7 +36,7 @@ def _vector_norm_gradient(xp: Any, x: Array, ans: Array, axis: Axis, ord: float)
     """The gradient of a norm; 0 at zeros of `x`, in even shares where several elements attain the extremum."""
     norm = keepdims_of(xp, ans, x.shape, axis)
     if ord == 2:
-        return x / nonzero(xp, norm)
+        return ratio(xp, x, norm)
     if ord == 1:
         return sign(xp, x)
     if ord == 0:
@@ -44,11 +46,14 @@ def _vector_norm_gradient(xp: Any, x: Array, ans: Array, axis: Axis, ord: float)
         attained = xp.astype(size == norm, size.dtype)
         return sign(xp, x) * (attained / xp.sum(attained, axis=axes_of(axis, len(x.shape)), keepdims=True))
     # x / |x| (|x| / norm)^(p - 1); with negative p the norm may be 0 where elements are not.
-    ratio = nonzero(xp, size) / nonzero(xp, norm)
-    return sign(xp, x) * xp.where((x == 0) | (norm == 0), 0, ratio ** (ord - 1))
+    share = nonzero(xp, size) / nonzero(xp, norm)
+    return sign(xp, x) * xp.where((x == 0) | (norm == 0), 0, share ** (ord - 1))
 
 
 def _vector_norm_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis, ord: float) -> Array:
+    if ord == 2:
+        # What is small first: of a vector, g and its norm are numbers.
+        return x * keepdims_of(xp, ratio(xp, g, ans), x.shape, axis)
     return keepdims_of(xp, g, x.shape, axis) * _vector_norm_gradient(xp, x, ans, axis, ord)
 
 
