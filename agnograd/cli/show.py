@@ -101,7 +101,7 @@ def plugins(data: dict[str, Any]) -> None:
                 p["name"],
                 f"{p['distribution']} {p['version']}".strip(),
                 p["status"],
-                "; ".join(f"{hook.removeprefix('agnograd_')} {', '.join(n)}" for hook, n in p["provides"].items()),
+                "; ".join(f"{hook.removeprefix('agnograd_')} {_first(n)}" for hook, n in p["provides"].items()),
                 p["error"],
             )
             for p in data["plugins"]
@@ -109,6 +109,12 @@ def plugins(data: dict[str, Any]) -> None:
     )
     for conflict in data["conflicts"]:
         console().print(f"\n{conflict}", soft_wrap=True)
+
+
+def _first(names: list[str], count: int = 8) -> str:
+    """The first of some names; ``--json`` gives them all."""
+    rest = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + rest
 
 
 def ops(data: list[dict[str, Any]]) -> None:

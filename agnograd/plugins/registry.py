@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from operator import itemgetter
 
 import pluggy
@@ -18,6 +19,7 @@ from agnograd.errors import (
     BackendUnavailableError,
     ConflictError,
     PluginError,
+    PluginLoadWarning,
     UnknownBackendError,
     UnknownOperationError,
     UnknownPluginError,
@@ -123,7 +125,22 @@ class Manager:
                 msg = f"plugin {name!r} cannot be registered: {loading.reason(error)}"
                 raise PluginError(msg) from error
             self.records.append(record)
+        self._warn_if_late(record)
         return record
+
+    def _warn_if_late(self, record: Record) -> None:
+        """Tell of functions that namespaces do not have, because client code has been given theirs."""
+        handed_out = [
+            s.name for s in self._tables.spaces.values() if s.wrapped is not None and "special" in s.wrapped.kept
+        ]
+        late = [name for name in record.provides[OPERATIONS] if name.startswith("special.")]
+        if handed_out and late:
+            msg = (
+                f"plugin {record.name!r} adds {', '.join(late)} after `special` was asked for on "
+                f"{', '.join(handed_out)}. There it stays as it was, since SciPy remembers what it found. Register "
+                f"plugins before."
+            )
+            warnings.warn(msg, PluginLoadWarning, stacklevel=3)
 
     def unregister(self, name: str) -> None:
         """Take a plugin out again, with all that it provided.

@@ -13,22 +13,22 @@ from agnograd.errors import ConflictError
 
 
 def test_two_plugins_for_one_operation_raise_where_it_is_used_and_name_both(install, load):
-    install("agno-special", "special = p_special", p_special=CUBE.format(name="special.cube"))
-    install("agno-other", "other = p_other", version="2.0", p_other=CUBE.format(name="special.cube"))
+    install("agno-powers", "powers = p_powers", p_powers=CUBE.format(name="powers.cube"))
+    install("agno-other", "other = p_other", version="2.0", p_other=CUBE.format(name="powers.cube"))
     manager, messages = load()
     assert messages == []  # nothing is broken, and nobody may ever use that name
     x = ag.tensor([2.0], requires_grad=True)
     text = (
-        "operation 'special.cube' is provided by 2 plugins:\n"
+        "operation 'powers.cube' is provided by 2 plugins:\n"
         "  - other (agno-other 2.0)\n"
-        "  - special (agno-special 1.0)\n"
-        "Uninstall one, or set AGNOGRAD_DISABLE_PLUGINS=special."
+        "  - powers (agno-powers 1.0)\n"
+        "Uninstall one, or set AGNOGRAD_DISABLE_PLUGINS=powers."
     )
     for use in (
-        lambda: ag.special.cube,
-        lambda: x.__array_namespace__().special.cube,
-        lambda: find("special.cube"),
-        lambda: manager.find_op("special.cube"),
+        lambda: ag.powers.cube,
+        lambda: x.__array_namespace__().powers.cube,
+        lambda: find("powers.cube"),
+        lambda: manager.find_op("powers.cube"),
     ):
         with pytest.raises(ConflictError) as caught:
             use()
@@ -36,11 +36,11 @@ def test_two_plugins_for_one_operation_raise_where_it_is_used_and_name_both(inst
     assert manager.conflicts() == [text]
     assert ag.sin(x).requires_grad
     manager.unregister("other")
-    assert ag.special.cube(x).tolist() == [8.0]
+    assert ag.powers.cube(x).tolist() == [8.0]
     assert manager.conflicts() == []
-    manager.unregister("special")
+    manager.unregister("powers")
     assert not contested
-    assert not hasattr(ag, "special")
+    assert not hasattr(ag, "powers")
 
 
 def test_two_plugins_for_one_backend(manager):

@@ -178,7 +178,7 @@ def test_registering_a_broken_plugin_raises_and_nothing_of_it_is_kept(manager, t
     manager.register(Plugin(ops=[cube()]), "broken")
 
 
-def test_kernels_for_what_does_not_exist_are_told_once_all_plugins_are_loaded(install, load, manager):
+def test_kernels_for_what_does_not_exist_are_told_once_all_plugins_are_loaded(install, load):
     source = """
         @hookimpl
         def agnograd_kernels():

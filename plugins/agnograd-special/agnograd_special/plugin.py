@@ -1,0 +1,32 @@
+"""The hooks: operations, and on each backend the library that computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+
+from agnograd.hookspecs import Kernel, Op, hookimpl
+
+from agnograd_special import bessel, distributions, elementary, errors, gamma, integrals, libraries, reductions
+
+FAMILIES: tuple[ModuleType, ...] = (elementary, errors, gamma, integrals, bessel, distributions, reductions)
+
+
+@hookimpl
+def agnograd_ops() -> Iterator[Op]:
+    """Every operation among the names of the modules, in order."""
+    for family in FAMILIES:
+        yield from (value for value in vars(family).values() if isinstance(value, Op))
+
+
+@hookimpl
+def agnograd_kernels() -> Iterator[Kernel]:
+    """Each operation bound to the library of each backend that has it."""
+    for op in agnograd_ops():
+        if op.tier == "composite":
+            continue
+        name = op.name.removeprefix("special.")
+        for backend, bound in libraries.BACKENDS.items():
+            body = bound(name)
+            if body is not None:
+                yield Kernel(op=op.name, backend=backend, body=body)
