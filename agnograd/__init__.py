@@ -38,7 +38,7 @@ from agnograd.factories import (
     tensor,
     zeros,
 )
-from agnograd.grad_mode import enable_grad, is_grad_enabled, no_grad
+from agnograd.grad_mode import enable_grad, is_grad_enabled, no_grad, zero_safe
 from agnograd.hookspecs import Backend, Kernel, ObserverSpec, hookimpl
 from agnograd.namespaces import DTYPES as _DTYPES
 from agnograd.namespaces import (
@@ -75,6 +75,7 @@ __all__ = [
     "arange",
     "asarray",
     "autograd",
+    "concatenate",
     "default_backend",
     "empty",
     "enable_grad",
@@ -100,14 +101,19 @@ __all__ = [
     "stop_gradient",
     "tensor",
     "to_backend",
+    "transpose",
     "use_backend",
     "value_and_grad",
     "vjp",
+    "zero_safe",
     "zeros",
 ]
 
 # What comes with agnograd is an attribute like any other: asking `__getattr__` takes longer than a small operation.
 globals().update({name: op.call for name, op in _OPS.items() if name.isidentifier() and name not in globals()})
+# opt_einsum and autoray look for NumPy's names in the package that an array comes from.
+concatenate = _OPS["concat"].call
+transpose = interop.numpy_methods.transpose
 
 
 def __getattr__(name: str) -> Any:

@@ -217,6 +217,15 @@ class Tensor(Reverse):
         return _unpickled, (settled(self)._array, self.requires_grad)
 
 
+def _deep_copied(self: Dual, memo: dict[int, Any]) -> Any:
+    """An independent copy of the same level."""
+    memo[id(self)] = new = OPS["clone"].call(self)
+    return new
+
+
+Dual.__deepcopy__ = _deep_copied  # type: ignore[attr-defined]
+
+
 def _unpickled(data: Any, requires_grad: bool) -> Tensor:
     return Tensor(data, None).requires_grad_(requires_grad)
 

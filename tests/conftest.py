@@ -6,11 +6,14 @@ test_cupy_column.py runs it in a subprocess.
 """
 
 import contextlib
+import importlib.util
+import os
 
 import capabilities
 import cupy_cpu
 import pytest
 
+os.environ.setdefault("SCIPY_ARRAY_API", "1")  # SciPy asks once, when it is imported
 DEFAULT_BACKENDS = "numpy,dask,strict,cupy"
 column = pytest.StashKey[bool]()
 emulation = pytest.StashKey[contextlib.ExitStack]()
@@ -62,6 +65,10 @@ def pytest_runtest_teardown(item):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    if importlib.util.find_spec("torch") is None:
+        terminalreporter.write_line(
+            "tests/oracle is not collected: it needs torch, see the extra `oracle` in pyproject.toml"
+        )
     found = config.stash.get(counts, None)
     if found is not None:
         terminalreporter.write_line(

@@ -259,8 +259,15 @@ def test_leaves_copy_and_pickle(left):
     back = pickle.loads(pickle.dumps(left))
     assert back.requires_grad
     np.testing.assert_allclose(host(back), LEFT)
-    with pytest.raises(RuntimeError, match="leaves"):
-        copy.deepcopy(left * 2)
+
+
+def test_the_gradient_flows_through_a_deep_copy_of_a_computed_tensor(left):
+    y = left * 2
+    twin, again = copy.deepcopy([y, y])
+    assert twin is again
+    assert twin is not y
+    twin.sum().backward()
+    assert left.grad.tolist() == [2.0, 2.0, 2.0]
 
 
 def test_clone_is_on_the_graph_and_detach_is_not(left):

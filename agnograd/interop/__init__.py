@@ -1,5 +1,23 @@
-"""Bridges to libraries that ask an array for more than the standard."""
+"""Bridges to libraries that ask an array for more than the standard.
 
-from agnograd.interop import numpy_protocol
+NumPy's functions and methods work at once. Others have to be told about tensors: ``interop.einops.register()``,
+``interop.autoray.register()``, ``interop.scipy_fft.register()``. Nothing is imported until then.
+"""
 
-__all__ = ["numpy_protocol"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from agnograd.interop import numpy_methods, numpy_protocol
+
+_LAZY = ("autoray", "einops", "scipy_fft")
+
+__all__ = ["autoray", "einops", "numpy_methods", "numpy_protocol", "scipy_fft"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg, name=name)

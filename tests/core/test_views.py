@@ -36,6 +36,7 @@ VIEWS = {
     "detach": (lambda x: x.detach(), (1, 1), (1, 1)),
     "data": (lambda x: x.data, (1, 1), (1, 1)),
     "chain": (lambda x: x[1].reshape(1, 3)[0], 2, (1, 2)),
+    "integer of NumPy": (lambda x: x[np.int64(1)], 2, (1, 2)),
 }
 
 
@@ -57,6 +58,11 @@ COPIES = {
     "flip": ag.flip,
     "clone": lambda x: x.clone(),
     "add": lambda x: x + 0,
+    "mask": lambda x: x[x == 0],
+    "integers": lambda x: x[ag.asarray([0, 2])],
+    "list": lambda x: x[[0, 2]],
+    "mask among others": lambda x: x[None, np.asarray([True, True, False])],
+    "reshape": lambda x: ag.reshape(x, (3, 1), copy=True),
 }
 
 

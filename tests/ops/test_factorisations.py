@@ -69,9 +69,7 @@ def test_a_backend_that_must_not_wait_gives_no_numbers(agnograd_backend: str) ->
 
 @pytest.mark.parametrize("shape", [(4, 2), (2, 4)])
 @pytest.mark.parametrize("complex_", [False, True])
-def test_columns_that_a_full_decomposition_adds_turn_with_their_space(
-    shape: tuple[int, int], complex_: bool
-) -> None:
+def test_columns_that_a_full_decomposition_adds_turn_with_their_space(shape: tuple[int, int], complex_: bool) -> None:
     a = drawn(*shape, complex_=complex_)
     weights = drawn(4, 4)
     index = 0 if shape[0] > shape[1] else 2

@@ -39,3 +39,10 @@ def test_infinities_stay_in_their_slots():
     index = ag.to_backend(ag.tensor([0, 1, 2, 1, 3, 4]), "strict")
     out = ag.scatter_add(ag.to_backend(ag.zeros(5), "strict"), index, value)
     np.testing.assert_array_equal(out.tolist(), [np.inf, 3.0, np.nan, -np.inf, 5.0])
+
+
+def test_what_is_taken_from_a_scalar_adds_up():
+    x = ag.tensor(2.0, requires_grad=True)
+    y, mask = x * 1, np.asarray(True)
+    (y[mask].sum() * 2 + y * 3 + y[mask].sum() + y[()] * 5 + y[...]).backward()
+    assert x.grad.item() == 12.0

@@ -98,7 +98,32 @@ def test_unique_values_keep_their_names():
     for found in seen:
         assert found._fields == ("values", "indices", "inverse_indices", "counts")
         assert found.counts.tolist() == [1, 2]
-        assert not found.values.requires_grad
+        assert not found.counts.requires_grad
+
+
+UNIQUE = {
+    "unique_all": lambda x: ag.unique_all(x).values,
+    "unique_counts": lambda x: ag.unique_counts(x).values,
+    "unique_inverse": lambda x: ag.unique_inverse(x).values,
+    "unique_values": ag.unique_values,
+}
+
+
+@pytest.mark.parametrize("function", UNIQUE.values(), ids=UNIQUE)
+def test_unique_values_have_the_gradient_of_their_first_occurrence(function):
+    x = ag.tensor([[3.0, 1.0], [3.0, 2.0]], requires_grad=True)
+    values = function(x)
+    (values**2).sum().backward()
+    assert sorted(values.tolist()) == [1.0, 2.0, 3.0]
+    assert x.grad.tolist() == [[6.0, 2.0], [0.0, 4.0]]
+    _, t = ag.jvp(function, (x.array,), (np.asarray([[1.0, 10.0], [100.0, 1000.0]]),))
+    assert sorted(t.tolist()) == [1.0, 10.0, 1000.0]
+
+
+@pytest.mark.parametrize("function", UNIQUE.values(), ids=UNIQUE)
+def test_unique_values_of_integers_are_plain(function):
+    x = ag.tensor([3, 1, 3])
+    assert sorted(function(x).tolist()) == [1, 3]
 
 
 def test_membership_of_real_numbers():
