@@ -59,6 +59,7 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
             )
     if "memory" in parts:
         results.memory = compare.once("l", engines)
+        results.slices = compare.once("slices", engines)
     if "deep" in parts:
         # HIPS autograd gets there too, in half a minute and a gigabyte.
         results.deep = compare.once("deep", [engine for engine in engines if engine != "hips"])

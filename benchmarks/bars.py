@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from benchmarks import workloads
+from benchmarks.compare import Once
 from benchmarks.results import Results
 
 
@@ -47,15 +50,52 @@ def _ratio(workload: str, engine: str) -> Callable[[Results], float | None]:
     return measured
 
 
-def _memory(results: Results) -> float | None:
-    peaks = {run.engine: run.peak for run in results.memory}
-    return peaks["agnograd"] / peaks["torch"] if {"agnograd", "torch"} <= set(peaks) else None
+def _peak_over(runs: Callable[[Results], Sequence[Once]], engine: str) -> Callable[[Results], float | None]:
+    def measured(results: Results) -> float | None:
+        peaks = {run.engine: run.peak for run in runs(results)}
+        return peaks["agnograd"] / peaks[engine] if {"agnograd", engine} <= set(peaks) else None
+
+    return measured
+
+
+def _growth(workload: str, smaller: str) -> Callable[[Results], float | None]:
+    def measured(results: Results) -> float | None:
+        both = [results.timing(name) for name in (workload, smaller)]
+        if None in both:
+            return None
+        times = [statistics.median(timing.totals("agnograd")) for timing in both]
+        return times[0] / times[1]
+
+    return measured
 
 
 BARS = [
     Bar("1000 operations, c and b constant arrays: time over that of HIPS autograd", 0.35, "x", _ratio("a", "hips")),
     Bar("the same over that of torch eager", 0.6, "x", _ratio("a", "torch")),
-    Bar("50 layers of 8 MB: peak of memory over that of torch eager", 1.1, "x", _memory),
+    Bar(
+        "50 layers of 8 MB: peak of memory over that of torch eager", 1.1, "x", _peak_over(lambda r: r.memory, "torch")
+    ),
+    Bar("200 slices of an array of 8 MB: time over that of HIPS autograd", 0.5, "x", _ratio("slices", "hips")),
+    # The gradient itself is ten times as large; a dense array for each slice would take all of the time.
+    Bar(
+        "200 small slices of it: time over that of an array of 0.8 MB",
+        2.0,
+        "x",
+        _growth("slices-few", "slices-smaller"),
+    ),
+    # By hand: the gradient, which is as large as the array.
+    Bar("200 slices: peak of memory over that of NumPy by hand", 2.2, "x", _peak_over(lambda r: r.slices, "hand")),
+    # Not slower, and among large arrays, where both wait for NumPy, not by more than the error of measuring.
+    *(
+        Bar(
+            f"{name} of {elements} elements: time over that of HIPS autograd",
+            1.0 if elements == min(workloads.SIZES) else 1.05,
+            "x",
+            _ratio(workloads.common(name, elements), "hips"),
+        )
+        for name in workloads.COMMON
+        for elements in workloads.SIZES
+    ),
     Bar("import agnograd: own time", 60.0, " ms", lambda r: r.startup.own if r.startup else None),
     Bar("import agnograd: array libraries loaded", 0, "", lambda r: len(r.startup.loaded) if r.startup else None),
 ]

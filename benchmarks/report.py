@@ -24,6 +24,8 @@ def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> Non
         console.print(_timings(results.timings))
     if results.memory:
         console.print(_runs("50 layers tanh(x*w) of 8 MB, each engine in a fresh process", results.memory))
+    if results.slices:
+        console.print(_runs("200 slices of an array of 8 MB, each engine in a fresh process", results.slices))
     if results.deep:
         console.print(_runs("One million operations sin(x*c+b), each engine in a fresh process", results.deep))
     if results.startup:

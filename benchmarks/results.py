@@ -24,6 +24,7 @@ class Results:
     engines: Sequence[str]
     timings: list[Timing] = field(default_factory=list)
     memory: list[Once] = field(default_factory=list)
+    slices: list[Once] = field(default_factory=list)
     deep: list[Once] = field(default_factory=list)
     startup: Startup | None = None
 
@@ -37,6 +38,7 @@ class Results:
             "where": surroundings(self.engines),
             "timings": [_timing(timing) for timing in self.timings],
             "memory": [_once(run) for run in self.memory],
+            "slices": [_once(run) for run in self.slices],
             "deep": [_once(run) for run in self.deep],
             "startup": None if self.startup is None else self.startup._asdict(),
         }

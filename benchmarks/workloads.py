@@ -6,6 +6,7 @@ shortest NumPy code that computes the same gradient, against which every engine 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -185,6 +186,119 @@ class Layers(Workload):
         return [g]
 
 
+class Slices(Workload):
+    """Sums of squares of disjoint slices: what is measured is whether a slice costs more than what it touches.
+
+    Parameters
+    ----------
+    elements : int
+        Of the array.
+    width : int
+        Elements of a slice.
+    slices : int
+    """
+
+    def __init__(self, elements: int, width: int, slices: int = 200) -> None:
+        self.title = f"{slices} slices of {width} elements from {elements}, sums of squares"
+        self.operations = 4 * slices
+        step = elements // slices
+        self.places = [slice(i * step, i * step + width) for i in range(slices)]
+        self.leaves = [np.linspace(0.1, 1.0, elements)]
+        self.constants = []
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        (x,) = arrays
+        total = 0.0
+        for place in self.places:
+            piece = x[place]
+            total = total + xp.sum(piece * piece)
+        return total
+
+    def forward(self) -> tuple[Any, Any]:
+        (x,) = self.leaves
+        pieces = [x[place] for place in self.places]
+        total = 0.0
+        for piece in pieces:
+            total = total + np.sum(piece * piece)
+        return total, pieces
+
+    def backward(self, saved: Any) -> list[Array]:
+        g = np.zeros_like(self.leaves[0])
+        for place, piece in zip(self.places, saved, strict=True):
+            g[place] += piece + piece
+        return [g]
+
+
+class Common(Workload):
+    """One function that is in every program, and a sum where it gives no scalar.
+
+    Parameters
+    ----------
+    name : str
+        One of `COMMON`.
+    elements : int
+        Of each argument; of matrices about as many.
+    """
+
+    def __init__(self, name: str, elements: int) -> None:
+        self.title = f"{name} of {elements} elements"
+        self.operations = 1 if name == "sum" else 2
+        self.name = name
+        self.elements = elements
+        x = np.linspace(0.1, 1.0, elements)
+        side = math.isqrt(elements)
+        matrix = np.linspace(0.1, 1.0, side * side).reshape(side, side)
+        self.leaves = [matrix, matrix + 1] if name == "matmul" else [x]
+        self.constants = []
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        out = self._call(xp, *arrays)
+        return out if self.name == "sum" else xp.sum(out)
+
+    def _call(self, xp: Any, *arrays: Any) -> Any:
+        x, *_ = arrays
+        if self.name == "getitem":
+            return x[self._place]
+        if self.name == "reshape":
+            return xp.reshape(x, (-1, 2))
+        return getattr(xp, self.name)(*arrays)
+
+    @property
+    def _place(self) -> slice:
+        return slice(self.elements // 5, self.elements // 2)
+
+    def forward(self) -> tuple[Any, Any]:
+        out = self._call(np, *self.leaves)
+        return np.sum(out), out
+
+    def backward(self, saved: Any) -> list[Array]:
+        x, *_ = self.leaves
+        if self.name == "exp":
+            return [saved]
+        if self.name == "matmul":
+            _, other = self.leaves
+            ones = np.ones_like(saved)
+            return [ones @ other.T, x.T @ ones]
+        if self.name == "getitem":
+            g = np.zeros_like(x)
+            g[self._place] = 1.0
+            return [g]
+        return [np.ones_like(x)]
+
+
+COMMON: Sequence[str] = ("sum", "matmul", "exp", "getitem", "reshape")
+SIZES: Sequence[int] = (10, 1_000_000)
+
+
+def common(name: str, elements: int) -> str:
+    """The name of the workload of a common function."""
+    return f"{name}-{elements}"
+
+
+def _common(name: str, elements: int) -> tuple[Callable[[], Workload], Callable[[], Workload]]:
+    return (lambda: Common(name, elements)), (lambda: Common(name, 10))
+
+
 # Name to the workload in full size, and to one that is small enough to warm up with and for a test.
 _MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
     "a": (Chain, lambda: Chain(steps=5)),
@@ -193,9 +307,17 @@ _MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
     "b": (Perceptron, lambda: Perceptron(3, 4, 5, 2)),
     "deep": (lambda: Chain(steps=333_334, neutral=True), lambda: Chain(steps=20, neutral=True)),
     "l": (Layers, lambda: Layers(layers=3, elements=10)),
+    # All of an array, and the same few elements of a large and of a smaller one.
+    "slices": (lambda: Slices(1_000_000, 5_000), lambda: Slices(100, 5, 20)),
+    "slices-few": (lambda: Slices(1_000_000, 50), lambda: Slices(100, 2, 20)),
+    "slices-smaller": (lambda: Slices(100_000, 50), lambda: Slices(40, 2, 20)),
+    **{common(name, elements): _common(name, elements) for name in COMMON for elements in SIZES},
 }
 
-TIMED: Sequence[str] = ("a", "a-scalars", "a-gradients", "b")
+TIMED: Sequence[str] = (
+    *("a", "a-scalars", "a-gradients", "b", "slices", "slices-few", "slices-smaller"),
+    *(common(name, elements) for name in COMMON for elements in SIZES),
+)
 NAMES: Sequence[str] = tuple(_MAKERS)
 
 
