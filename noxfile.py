@@ -1,5 +1,6 @@
 """The project's tasks. `nox` runs the checks of a pull request; `nox --list` shows them all."""
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -82,6 +83,25 @@ def bench(session: nox.Session) -> None:
     """Measure against the peers; torch takes part where its wheel can be installed by hand."""
     session.install("-e", ".[bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """Run data-apis/array-api-tests: nox -s conformance -- --suite CHECKOUT [--backend numpy]."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--suite", type=Path)
+    suite = parser.parse_known_args(session.posargs)[0].suite
+    if suite is None:
+        session.error("name a checkout of data-apis/array-api-tests, with its submodule: -- --suite CHECKOUT")
+    session.install("-e", ".[test]", "-r", str(suite / "requirements.txt"))
+    session.run("python", "tests/conformance/suite.py", *session.posargs)
+
+
+@nox.session(default=False)
+def oracle(session: nox.Session) -> None:
+    """Hold values and gradients of every operation against torch's."""
+    session.install("-e", ".[oracle]", "--extra-index-url", "https://download.pytorch.org/whl/cpu")
+    session.run("python", "-m", "pytest", "tests/oracle", *session.posargs)
 
 
 @nox.session(default=False)

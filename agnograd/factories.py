@@ -11,7 +11,8 @@ from agnograd.core.array import Array, innermost
 from agnograd.core.reverse import raw_space
 from agnograd.core.table import spaces
 from agnograd.core.views import settled
-from agnograd.namespaces import default_backend, default_float, namespace, raw_asarray, shape_of
+from agnograd.creation import raw_asarray, shape_of
+from agnograd.namespaces import default_backend, default_float, namespace
 from agnograd.tensors import Tensor, detached
 
 

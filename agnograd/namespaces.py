@@ -9,20 +9,19 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from agnograd.core import apply as _apply
 from agnograd.core.array import Array, innermost
-from agnograd.core.conversions import carries_gradient
-from agnograd.core.cotangent import Spec
+from agnograd.core.cotangent import Partial, Spec
 from agnograd.core.formulas import broadcast_shapes
-from agnograd.core.reverse import describe, raw_space
-from agnograd.core.table import OPS, Space, is_prefix, lookup, spaces
+from agnograd.core.table import OPS, Space, contested, is_prefix, lookup, spaces
 from agnograd.core.views import settled
-from agnograd.errors import ForeignArrayError, GradientLostError, MixedBackendsError
+from agnograd.creation import Creation, made
+from agnograd.inspection import FloatLimits, IntegerLimits
 from agnograd.tensors import Tensor
 
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
@@ -30,10 +29,9 @@ DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
     *("float32", "float64", "complex64", "complex128"),
 )
-CREATION = ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
 
 
-class Namespace:
+class Namespace(Creation):
     """The functions, dtypes and constants of the standard on tensors of one backend.
 
     Get it from `agnograd.namespace` or from an array. Names that the standard does not have: ``embed``,
@@ -76,71 +74,17 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         if name in DTYPES:
             found = getattr(self._space.module, name)
-        elif name in CREATION:
-            found = _creator(self._space, name)
         else:
             found = member(self.__name__, name)
+            if name == "special" and isinstance(found, Extension):
+                found = _Special(self)
             self.kept.add(name)
         setattr(self, name, found)
         return found
 
     def __dir__(self) -> list[str]:
-        own = [n for n in (*vars(type(self)), *vars(self)) if not n.startswith("_")]
-        return sorted({*own, *(n.partition(".")[0] for n in OPS), *DTYPES, *CREATION} - {"kept"})
-
-    # -- creation from data ------------------------------------------------------------------------------------------
-
-    def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
-        """A tensor of `obj`: a tensor itself, an array of the backend (shared), numbers or nested sequences.
-
-        A sequence that holds tensors is stacked, so that their gradients are kept. NumPy's arrays become arrays of
-        the backend, and so do tensors around them; what belongs to any other library is refused.
-
-        Raises
-        ------
-        MixedBackendsError
-            If `obj` is an array or a tensor of another backend than NumPy and this one.
-        ForeignArrayError
-            If nothing numeric can be made of it.
-        """
-        obj = settled(obj)
-        if isinstance(obj, Array):
-            out: Any = obj
-            space = raw_space(obj)
-            if space is not self._space:
-                if space.is_scalar is None:
-                    raise _mixed(self._space, space, innermost(obj))
-                out = OPS["to_backend"].call(obj, self._space.name)
-            if dtype is not None and out.dtype != dtype:
-                out = OPS["astype"].call(out, dtype)
-            elif copy:
-                out = OPS["clone"].call(out)
-            return out if device is None or device == out.device else OPS["to_device"].call(out, device)
-        if isinstance(obj, (list, tuple)):
-            like = _first_wrapper(obj)
-            if like is not None:
-                return self.asarray(_stacked(self, obj, like), dtype=dtype, device=device)
-        return Tensor(raw_asarray(self._space, obj, dtype=dtype, device=device, copy=copy), None)
-
-    def empty_like(self, x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
-        """A tensor of the shape of `x`, whose values are arbitrary until they are written."""
-        options = {k: v for k, v in {"dtype": dtype, "device": device}.items() if v is not None}
-        return Tensor(self._space.empty_like(innermost(settled(x)), **options), None)
-
-    def from_dlpack(self, x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-        """A tensor over the memory of any array that exports DLPack; a tensor of the backend keeps its gradient."""
-        if isinstance(x, Array) and raw_space(settled(x)) is self._space:
-            return self.asarray(x, device=device, copy=copy)
-        options = {k: v for k, v in {"device": device, "copy": copy}.items() if v is not None}
-        return Tensor(self._space.module.from_dlpack(x, **options), None)
-
-    def meshgrid(self, *arrays: Any, indexing: str = "xy") -> tuple[Any, ...]:
-        """Coordinate arrays from one-dimensional ones."""
-        n = len(arrays)
-        swap = indexing == "xy" and n > 1
-        order = [1, 0, *range(2, n)] if swap else list(range(n))
-        shaped = [self.reshape(x, tuple(-1 if i == order[k] else 1 for i in range(n))) for k, x in enumerate(arrays)]
-        return self.broadcast_arrays(*shaped)  # type: ignore[no-any-return]
+        own = [n for n in object.__dir__(self) if not n.startswith("_")]
+        return sorted({*own, *(n.partition(".")[0] for n in OPS), *DTYPES} - {"kept"})
 
     # -- inspection --------------------------------------------------------------------------------------------------
 
@@ -155,13 +99,19 @@ class Namespace:
         """Whether a dtype, or that of an array, casts to another without loss of kind."""
         return self._space.module.can_cast(_dtype_of(from_), to)  # type: ignore[no-any-return]
 
-    def finfo(self, type: Any, /) -> Any:
-        """Machine limits of a floating-point dtype."""
-        return self._space.module.finfo(_dtype_of(type))
+    def finfo(self, type: Any, /) -> FloatLimits:
+        """Machine limits of a floating-point dtype, as an `agnograd.inspection.FloatLimits`."""
+        limits = self._space.module.finfo(_dtype_of(type))
+        return FloatLimits.of(limits, self._dtype(limits.dtype))
 
-    def iinfo(self, type: Any, /) -> Any:
-        """Machine limits of an integer dtype."""
-        return self._space.module.iinfo(_dtype_of(type))
+    def iinfo(self, type: Any, /) -> IntegerLimits:
+        """Machine limits of an integer dtype, as an `agnograd.inspection.IntegerLimits`."""
+        limits = self._space.module.iinfo(_dtype_of(type))
+        return IntegerLimits.of(limits, self._dtype(limits.dtype))
+
+    def _dtype(self, given: Any) -> Any:
+        # PyTorch names the dtype of such limits only.
+        return getattr(self._space.module, given) if isinstance(given, str) else given
 
     def result_type(self, *arrays_and_dtypes: Any) -> Any:
         """The dtype that an operation on these would have."""
@@ -183,9 +133,9 @@ class Namespace:
         """The device of an array."""
         return x.device
 
-    def partial_cotangent(self, g: Any, key: Any, spec: Spec) -> Any:
+    def partial_cotangent(self, g: Any, key: Any, spec: Spec) -> Partial:
         """The cotangent of an array of which only ``x[key]`` was used."""
-        return OPS["embed"].call(g, key=key, shape=tuple(spec.shape))
+        return Partial(g, key, spec)
 
 
 class Extension:
@@ -220,22 +170,47 @@ class _Fourier(Extension):
         super().__init__(owner.__name__, "fft")
         self._namespace = owner
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in _FREQUENCIES:
-            return super().__getattr__(name)
-        found = _creator(self._namespace._space.fft, name)
-        setattr(self, name, found)
-        return found
-
     def __reduce__(self) -> Any:
         return getattr, (self._namespace, "fft")
 
     def __dir__(self) -> list[str]:
-        return sorted([*super().__dir__(), *_FREQUENCIES])
+        return sorted([*super().__dir__(), "fftfreq", "rfftfreq"])
+
+    def fftfreq(self, n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Tensor:
+        """Frequencies of the terms of a discrete Fourier transform, for samples at distance `d`."""
+        return made(self._namespace._space.fft, "fftfreq", n, d=d, dtype=dtype, device=device)
+
+    def rfftfreq(self, n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Tensor:
+        """Frequencies of the terms of a transform of real numbers, for samples at distance `d`."""
+        return made(self._namespace._space.fft, "rfftfreq", n, d=d, dtype=dtype, device=device)
 
 
-_FREQUENCIES = ("fftfreq", "rfftfreq")
 _ALSO_IN_LINALG = ("matmul", "matrix_transpose", "tensordot", "vecdot")
+
+
+class _Special(Extension):
+    """The ``special`` extension, complete when it is first asked for and closed from then on.
+
+    SciPy looks once for each function in each namespace, and remembers what it found.
+    """
+
+    def __init__(self, owner: Namespace) -> None:
+        super().__init__(owner.__name__, "special")
+        self._namespace = owner
+        lookup(self._prefix)  # loads all plugins, where one was registered by hand
+        start = f"{self._prefix}."
+        self._names = frozenset(n.removeprefix(start) for n in (*OPS, *contested) if n.startswith(start))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._names:
+            raise _absent(self._owner, f"{self._prefix}.{name}")
+        return super().__getattr__(name)
+
+    def __reduce__(self) -> Any:
+        return getattr, (self._namespace, "special")
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._names)
 
 
 def member(owner: str, name: str) -> Any:
@@ -256,105 +231,23 @@ def member(owner: str, name: str) -> Any:
             return op.call
         if is_prefix(name):  # plugins have been loaded meanwhile
             return Extension(owner, name)
+    raise _absent(owner, name)
+
+
+# Parts of a namespace to the distributions that bring them along.
+_PLUGINS = {"special": "agnograd-special"}
+
+
+def _absent(owner: str, name: str) -> AttributeError:
     prefix, _, own = name.rpartition(".")
     kind = "module" if owner == "agnograd" and not prefix else "namespace"
-    msg = f"{kind} {f'{owner}.{prefix}'.rstrip('.')!r} has no attribute {own!r}"
-    raise AttributeError(msg, name=own)
+    hint = f". It comes with a plugin: pip install {_PLUGINS[name]}" if name in _PLUGINS else ""
+    msg = f"{kind} {f'{owner}.{prefix}'.rstrip('.')!r} has no attribute {own!r}{hint}"
+    return AttributeError(msg, name=own)
 
 
 def _dtype_of(x: Any) -> Any:
     return x.dtype if isinstance(x, Array) else x
-
-
-def _first_wrapper(obj: Any) -> Any:
-    found = (x if isinstance(x, Array) else _first_wrapper(x) for x in obj if isinstance(x, (Array, list, tuple)))
-    return next((x for x in found if x is not None), None)
-
-
-def _stacked(xp: Namespace, obj: Any, like: Any) -> Any:
-    """A sequence with tensors in it as one; Python numbers take the dtype and device of `like` where it holds them."""
-
-    def item(x: Any) -> Any:
-        if isinstance(x, (list, tuple)):
-            return _stacked(xp, x, like)
-        if type(x) in _HOLD and xp.isdtype(like.dtype, _HOLD[type(x)]):
-            return xp.asarray(x, dtype=like.dtype, device=like.device)
-        return xp.asarray(x)
-
-    return xp.stack([item(x) for x in obj])
-
-
-# Kinds of dtype that hold the numbers of a Python type.
-_HOLD: dict[type, Any] = {
-    bool: "bool",
-    int: "numeric",
-    float: ("real floating", "complex floating"),
-    complex: "complex floating",
-}
-
-
-def raw_asarray(space: Space, obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
-    """An array of the backend from data; arrays of another library are refused, NumPy's, lists and numbers taken.
-
-    Raises
-    ------
-    MixedBackendsError
-        If `obj` is an array of another backend and neither a NumPy array nor a scalar.
-    ForeignArrayError
-        If nothing numeric can be made of it.
-    """
-    options = {k: v for k, v in {"dtype": dtype, "device": device, "copy": copy}.items() if v is not None}
-    other = spaces.known(type(obj)) if hasattr(obj, "dtype") else None
-    if other is not None and other is not space:
-        if other.is_scalar is None:
-            raise _mixed(space, other, obj)
-        obj = obj.item() if other.is_scalar(obj) else space.backend.from_host(obj)
-        options.pop("copy", None)
-    out = space.asarray(obj, **options)
-    if other is None and not space.module.isdtype(out.dtype, ("bool", "numeric")):
-        # NumPy wraps up any object as an array of dtype object.
-        kind = f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")
-        msg = (
-            f"asarray of backend {space.name!r} cannot make numbers of an object of type {kind}. It takes numbers, "
-            f"nested sequences of them and arrays of registered backends (see agnograd.hookspecs)."
-        )
-        raise ForeignArrayError(msg)
-    return out
-
-
-def _mixed(space: Space, other: Space, x: Any) -> MixedBackendsError:
-    return MixedBackendsError(
-        f"asarray of backend {space.name!r} got an array of {other.name!r} ({describe(x)}). "
-        f"Nothing moves between libraries silently: use agnograd.to_backend(x, {space.name!r})."
-    )
-
-
-def _creator(space: Space, name: str) -> Any:
-    function = getattr(space, name)
-
-    def create(*args: Any, **options: Any) -> Any:
-        options = {k: v for k, v in options.items() if v is not None}
-        if name == "full" and len(args) == 2 and isinstance(args[1], Array):
-            # A filled array is its value broadcast: that keeps a gradient.
-            out = OPS["broadcast_to"].call(args[1], (args[0],) if isinstance(args[0], int) else tuple(args[0]))
-            return _around(space).asarray(out, **options)
-        if any(isinstance(x, Array) for x in args):
-            args = tuple([_number(x, name) if isinstance(x, Array) else x for x in args])
-        return Tensor(function(*args, **options), None)
-
-    create.__name__ = create.__qualname__ = name
-    create.__doc__ = f"The standard's ``{name}`` on this backend."
-    return create
-
-
-def _number(x: Array, name: str) -> Any:
-    if carries_gradient(settled(x)):
-        msg = (
-            f"{name} takes plain numbers, and got a tensor that carries a gradient ({describe(x)}), which would be "
-            f"lost. Use x.item() if that is meant, or write the result as an expression of x."
-        )
-        raise GradientLostError(msg)
-    return x.item()
 
 
 # -- which namespace -------------------------------------------------------------------------------------------------
@@ -481,10 +374,3 @@ def _default_array(x: Any) -> Any:
 
 _apply._default_array[:] = [_default_array]
 Array._namespace = staticmethod(_namespace_of)
-
-
-def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
-    """A shape given as one tuple or as separate sizes."""
-    if len(size) == 1 and not isinstance(size[0], int):
-        return tuple(int(n) for n in size[0])
-    return tuple(int(n) for n in size)

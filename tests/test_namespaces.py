@@ -16,8 +16,9 @@ import pytest
 
 import agnograd as ag
 from agnograd.core.table import OPS, spaces
+from agnograd.creation import CREATION
 from agnograd.errors import AgnogradError, GradientLostError, MixedBackendsError
-from agnograd.namespaces import API_VERSIONS, CREATION, DTYPES
+from agnograd.namespaces import API_VERSIONS, DTYPES
 
 
 @pytest.fixture
@@ -166,6 +167,14 @@ def test_asarray_stacks_tensors_and_keeps_their_gradients(xp):
     assert xp.asarray([xp.asarray([1, 2]), [3, 4]]).dtype == xp.asarray([1]).dtype
 
 
+def test_asarray_copies_nothing_silently(xp):
+    t = xp.asarray([1.0, 2.0])
+    assert xp.asarray(t, dtype=xp.float64, copy=False) is t
+    for given, options in ((t, {"dtype": xp.float32}), ([t, t], {}), ([1.0], {}), (1.0, {})):
+        with pytest.raises(ValueError, match=r"(?i)copy"):
+            xp.asarray(given, copy=False, **options)
+
+
 def test_asarray_inside_a_transformation_keeps_the_level(xp):
     x = xp.asarray([1.0, 2.0])
     assert ag.grad(lambda x: (xp.asarray([x[0], x[1] * 3])).sum())(x).tolist() == [1.0, 3.0]
@@ -220,7 +229,7 @@ def test_creation(xp, module, name):
     if name != "empty":
         assert t.tolist() == spaces[type(raw)].backend.to_host(raw).tolist()
     assert getattr(xp, name)(*arguments, dtype=xp.float32).dtype == xp.float32
-    assert getattr(xp, name) is getattr(xp, name)
+    assert getattr(xp, name) == getattr(xp, name)
     assert getattr(xp, name).__name__ == name
 
 

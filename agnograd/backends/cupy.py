@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from agnograd.backends import text
+from agnograd.backends import repairs, text
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
@@ -83,10 +83,12 @@ def describe(x: Array) -> str:
 
 def kernels() -> dict[str, Callable[..., Any]]:
     """Bodies that spare launches or host synchronisations of CuPy's compatibility layer."""
-    import array_api_compat.cupy as xp
+    import array_api_compat.cupy
     import cupy as cp
     import numpy as np
     from array_api_compat import to_device
+
+    xp: Any = array_api_compat.cupy
 
     def sign(x: Array) -> Array:
         # array-api-compat repairs NaN through a mask, which waits for the device.
@@ -156,11 +158,31 @@ def kernels() -> dict[str, Callable[..., Any]]:
             return cp.remainder(x1, x2)
         return _remainder()(*(x.astype(dtype, copy=False) if hasattr(x, "dtype") else dtype.type(x) for x in (x1, x2)))
 
+    def expm1(x: Array) -> Array:
+        if x.dtype.kind != "c":
+            return cp.expm1(x)
+        # CuPy subtracts 1 from the exponential function, which leaves no digit of a small result.
+        a, b = x.real, x.imag
+        out = cp.empty_like(x)
+        out.real = cp.expm1(a) * cp.cos(b) - 2 * cp.sin(b / 2) ** 2
+        out.imag = cp.exp(a) * cp.sin(b)
+        return cp.where(cp.isfinite(x) & (x != 0), out, cp.exp(x) - 1)
+
+    def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, endpoint: bool = True) -> Array:
+        if not isinstance(start, complex) and not isinstance(stop, complex):
+            return xp.linspace(start, stop, num, dtype=dtype, endpoint=endpoint)
+        # CuPy has it for real numbers only.
+        ends = [(complex(start).real, complex(stop).real), (complex(start).imag, complex(stop).imag)]
+        real, imag = (xp.linspace(*pair, num, endpoint=endpoint) for pair in ends)
+        return (real + 1j * imag).astype(dtype or cp.complex128)
+
     creation = {name: _on_device(getattr(xp, name)) for name in _CREATION}
+    creation["linspace"] = _on_device(linspace)
     frequencies = {f"fft.{name}": _on_device(getattr(xp.fft, name)) for name in ("fftfreq", "rfftfreq")}
     creation |= {"asarray": asarray, "from_dlpack": from_dlpack}
-    matrices = {"linalg.solve": solve, "linalg.pinv": pinv, "linalg.eig": eig}
-    elementwise = {"sign": sign, "conj": conj, "remainder": remainder}
+    matrices: dict[str, Any] = {"linalg.solve": solve, "linalg.pinv": pinv, "linalg.eig": eig}
+    elementwise: dict[str, Any] = {"sign": sign, "conj": conj, "remainder": remainder}
+    elementwise |= {**repairs.kernels(xp), "expm1": expm1}
     return {"scatter_add": scatter_add, "set": set_item, **elementwise, **matrices, **creation, **frequencies}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+import string
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from agnograd.backends import dask_indexing, dask_matrices, repairs
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
@@ -37,12 +36,13 @@ def describe(x: Array) -> str:
 
 def kernels() -> dict[str, Callable[..., Any]]:
     """What dask.array lacks or gets wrong, from what it has."""
+    import array_api_compat.dask.array as xp
     import dask.array as da
     import numpy as np
 
     def searchsorted(x1: Array, x2: Array, *, side: str = "left", sorter: Array | None = None) -> Array:
         if sorter is not None:
-            x1 = x1[sorter]
+            x1 = da.take(x1, getattr(sorter, "array", sorter))
         if not hasattr(x2, "dask"):
             return da.searchsorted(x1, da.asarray([x2]), side=side)[0]
         return da.searchsorted(x1, x2, side=side)
@@ -61,39 +61,6 @@ def kernels() -> dict[str, Callable[..., Any]]:
     def where(condition: Array, x1: Any, x2: Any) -> Array:
         return da.where(condition, x1, x2)
 
-    def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
-        with _complex_meta(x):
-            return da.take(x, indices, axis=0 if axis is None else axis)
-
-    def take_along_axis(x: Array, indices: Array, *, axis: int = -1) -> Array:
-        # The array is put into one chunk along the axis; the indices keep theirs.
-        a = axis % x.ndim
-        x = x.rechunk({a: -1})
-        out = tuple(range(x.ndim))
-        return da.blockwise(
-            _along_axis_block, out, x, tuple(x.ndim if i == a else i for i in out), indices, out, a, None,
-            dtype=x.dtype, concatenate=True, meta=np.empty((0,) * x.ndim, dtype=x.dtype),
-        )  # fmt: skip
-
-    def repeat(x: Array, repeats: Any, *, axis: int | None = None) -> Array:
-        if axis is None:
-            x, axis = reshape(x, (-1,)), 0
-        if 0 in x.shape and isinstance(repeats, int):
-            return da.zeros([n * repeats if i == axis % x.ndim else n for i, n in enumerate(x.shape)], dtype=x.dtype)
-        return da.repeat(x, repeats, axis=axis)
-
-    def reshape(x: Array, shape: Any, *, copy: bool | None = None) -> Array:
-        # Dask refuses most shapes of no elements.
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        known = math.prod(n for n in sizes if n != -1)
-        if 0 in x.shape and sizes.count(-1) == (known != 0):
-            return da.zeros([0 if n == -1 else n for n in sizes], dtype=x.dtype)
-        return da.reshape(x.copy() if copy else x, sizes)
-
-    def getitem(x: Array, key: Any) -> Array:
-        with _complex_meta(x):
-            return x[key]
-
     def triangle(x: Array, keep: Callable[[Array, Array], Array]) -> Array:
         # da.tril makes the indices of a complex matrix complex.
         rows = da.arange(x.shape[-2], chunks=(x.chunks[-2],))
@@ -106,19 +73,64 @@ def kernels() -> dict[str, Callable[..., Any]]:
     def triu(x: Array, *, k: int = 0) -> Array:
         return triangle(x, lambda i, j: j - i >= k)
 
+    def extremum(name: str) -> Callable[..., Array]:
+        function, whole = getattr(xp, name), getattr(np, name)
+
+        def run(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+            if 0 in x.shape:
+                # Dask looks into each chunk first, where nothing is; nor is there anything to wait for.
+                return da.asarray(whole(np.empty(x.shape, x.dtype), axis=axis, keepdims=keepdims))
+            return function(x, axis=axis, keepdims=keepdims)
+
+        return run
+
+    def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
+        # Dask's own loses chunks where rows and columns differ in number.
+        on_diagonal = da.arange(n_rows)[:, None] + k == da.arange(n_rows if n_cols is None else n_cols)[None, :]
+        return on_diagonal.astype(np.float64 if dtype is None else dtype)
+
+    def linspace(
+        start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
+    ) -> Array:
+        # Dask computes each chunk from its own ends, which are rounded, and takes no complex numbers.
+        given = np.result_type(np.float64, type(start), type(stop)) if dtype is None else np.dtype(dtype)
+        return da.arange(num).map_blocks(
+            _linspace_block, start, stop, num, endpoint, given, dtype=given, meta=np.empty((0,), given)
+        )
+
+    def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
+        return da.from_array(np.from_dlpack(x, device=device, copy=copy))
+
+    def matmul(x1: Array, x2: Array) -> Array:
+        # Sums over chunks have the dtype of a sum, which for small integers is a larger one.
+        return da.matmul(x1, x2).astype(np.result_type(x1.dtype, x2.dtype))
+
+    def tensordot(x1: Array, x2: Array, *, axes: Any = 2) -> Array:
+        return da.tensordot(x1, x2, axes=axes).astype(np.result_type(x1.dtype, x2.dtype))
+
+    def contract(x1: Array, x2: Array, *, labels: tuple[str, str, str]) -> Array:
+        # Chunk by chunk, without the reshapes of a matrix product. Any letter is a label here, dask takes 52.
+        letters = dict(zip(dict.fromkeys("".join(labels)), string.ascii_letters, strict=False))
+        in1, in2, out = ("".join(letters[a] for a in term) for term in labels)
+        return da.einsum(f"{in1},{in2}->{out}", x1, x2)
+
     return {
+        "contract": contract,
         "searchsorted": searchsorted,
         "scatter_add": scatter_add,
         "where": where,
         # array-api-compat divides by zero first and repairs the result.
         "sign": da.sign,
-        "take": take,
-        "take_along_axis": take_along_axis,
-        "repeat": repeat,
-        "reshape": reshape,
-        "getitem": getitem,
+        **repairs.kernels(xp),
         "tril": tril,
         "triu": triu,
+        **{name: extremum(name) for name in ("max", "min", "argmax", "argmin")},
+        "eye": eye,
+        "linspace": linspace,
+        "from_dlpack": from_dlpack,
+        "matmul": matmul,
+        "tensordot": tensordot,
+        **dask_indexing.kernels(),
         **_fourier(),
         **_matrices(),
     }
@@ -187,7 +199,7 @@ def _matrices() -> dict[str, Callable[..., Any]]:
 
         return turned(x1, -1) * turned(x2, -2) - turned(x1, -2) * turned(x2, -1)
 
-    return {"linalg.inv": inv, "linalg.solve": solve, "linalg.cross": cross}
+    return {**dask_matrices.kernels(), "linalg.inv": inv, "linalg.solve": solve, "linalg.cross": cross}
 
 
 def _broadcast(x: Array, batch: tuple[int, ...]) -> Array:
@@ -196,23 +208,19 @@ def _broadcast(x: Array, batch: tuple[int, ...]) -> Array:
     return da.broadcast_to(x, (*batch, *x.shape[-2:]))
 
 
-@contextlib.contextmanager
-def _complex_meta(x: Array) -> Iterator[None]:
-    """Indexing a complex array by an array casts an empty one to integers, of which NumPy warns."""
-    if x.dtype.kind != "c":
-        yield
-        return
+def _linspace_block(indices: Any, start: Any, stop: Any, num: int, endpoint: bool, dtype: Any) -> Any:
     import numpy as np
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
-        yield
-
-
-def _along_axis_block(x: Any, indices: Any, axis: int) -> Any:
-    import numpy as np
-
-    return np.take_along_axis(x, indices, axis)
+    # As NumPy does it: where the step is too small for a float, the fractions are taken first.
+    wide = np.result_type(np.float64, type(start), type(stop))
+    start, stop, steps = wide.type(start), wide.type(stop), num - 1 if endpoint else num
+    with np.errstate(all="ignore"):
+        step = (stop - start) / steps if steps else stop - start
+        out = indices * step if step != 0 else indices / max(steps, 1) * (stop - start)
+        out = out + start
+    if endpoint and num > 1:
+        out = np.where(indices == num - 1, stop, out)
+    return (np.floor(out) if np.issubdtype(dtype, np.integer) else out).astype(dtype)
 
 
 def _scatter_block(x: Any, indices: Any, value: Any) -> Any:

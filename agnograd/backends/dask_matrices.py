@@ -132,7 +132,7 @@ def _svdvals(x: Any) -> Any:
     return np.linalg.svd(x, compute_uv=False)
 
 
-def _qr(x: Any, *, mode: str) -> tuple[Any, ...]:
+def _qr(x: Any, *, mode: Any) -> tuple[Any, ...]:
     import numpy as np
 
     return tuple(np.linalg.qr(x, mode=mode))

@@ -94,6 +94,8 @@ def kernels() -> dict[str, Callable[..., Any]]:
         return np.conjugate(x) if x.dtype.kind == "c" else x
 
     def add_into(x: Array, value: Array, key: Any) -> Array:
+        if type(x) is not np.ndarray:
+            x = np.array(x)  # sums without axes are NumPy's scalars
         if _is_basic(key):
             x[key] += value
         else:
@@ -110,13 +112,18 @@ def kernels() -> dict[str, Callable[..., Any]]:
 
     return {
         "sum": sum_,
+        "bounded": lambda x, *, low=None, high=None: np.clip(x, low, high),
+        # array-api-compat's functions check what these check themselves.
+        "ones": np.ones,
+        "zeros": np.zeros,
         "broadcast_to": broadcast_to,
         "reshape": reshape,
         "matrix_transpose": matrix_transpose,
         "conj": conj,
         # array-api-compat divides by zero first and repairs the result.
         "sign": np.sign,
-        "expm1": repairs.expm1(xp),
+        # Not tanh, which is common and would pay for it: there a special case lacks the sign of a zero.
+        "expm1": repairs.kernels(xp)["expm1"],
         "add_into": add_into,
         "scatter_add": scatter_add,
         "defined_where": defined_where,

@@ -15,6 +15,8 @@ from agnograd.hookspecs import Backend
 
 Array = Any
 
+_CPU = 1  # as DLPack counts devices
+
 
 def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Space:
     """The namespace of a backend's raw arrays; its library is imported here.
@@ -45,9 +47,9 @@ def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Spa
         return Space(
             backend.name,
             module,
-            kernels={**filled.own_kernels, **given},
+            kernels={"searchsorted": _searchsorted(module), **filled.own_kernels, **given},
             device=backend.device or _compat_device,
-            copy=backend.copy or _copier(module),
+            copy=filled.copy,
             writeable=backend.writeable,
             guard=backend.guard() if backend.guard is not None else None,
             is_scalar=backend.is_scalar,
@@ -68,12 +70,15 @@ class Filled:
     ----------
     own_kernels : dict
         The kernels that the backend brings along, without those of plugins.
+    copy : callable
+        ``copy(x)``, an independent array.
     """
 
     def __init__(self, backend: Backend, module: Any) -> None:
         self._backend = backend
         self._module = module
         self.own_kernels = dict(backend.kernels()) if backend.kernels is not None else {}
+        self.copy = backend.copy or _copier(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
@@ -100,6 +105,28 @@ class Filled:
         """What ``numpy.asarray`` of a tensor gives."""
         return numpy.to_array(self._backend.to_host(x), dtype, copy)
 
+    def to_dlpack(self, x: Array, *, dl_device: Any = None, copy: bool | None = None, **options: Any) -> Any:
+        """A capsule as `dl_device` may ask for it; what a library cannot export itself is exported from the host."""
+        given = {"dl_device": dl_device, "copy": copy, **options}
+        own = self.dlpack_device(x)
+        if not hasattr(x, "__dlpack__"):
+            x = self._backend.to_host(x)
+        elif dl_device is not None and int(dl_device[0]) == _CPU != int(own[0]):
+            if copy is False:
+                msg = "memory of another device cannot be exported to the CPU without a copy, and copy=False was given"
+                raise BufferError(msg)
+            x = self._backend.to_host(x)
+            given |= {"copy": None, "stream": None}
+        elif copy and int(own[0]) != _CPU:
+            # CuPy copies to the CPU only.
+            x = self.copy(x)
+            given["copy"] = None
+        return x.__dlpack__(**{k: v for k, v in given.items() if v is not None})
+
+    def dlpack_device(self, x: Array) -> tuple[Any, int]:
+        """Device type and number, as DLPack counts them; the CPU where a library does not tell."""
+        return x.__dlpack_device__() if hasattr(x, "__dlpack_device__") else (_CPU, 0)
+
     def to_scalar(self, x: Array) -> Any:
         """The only value as a Python scalar."""
         return self._backend.to_host(x).reshape(-1)[0].item()
@@ -124,6 +151,16 @@ def _copier(module: Any) -> Callable[[Array], Array]:
         return module.asarray(x, copy=True)
 
     return copy
+
+
+def _searchsorted(module: Any) -> Callable[..., Array]:
+    # The order is a parameter, which nothing has opened; NumPy would ask a wrapper there to do its work.
+    def searchsorted(x1: Array, x2: Any, *, side: str = "left", sorter: Any = None) -> Array:
+        if sorter is not None:
+            x1 = module.take(x1, getattr(sorter, "array", sorter))
+        return module.searchsorted(x1, x2, side=side)
+
+    return searchsorted
 
 
 def _importable(module: str) -> bool:

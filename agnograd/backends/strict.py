@@ -28,7 +28,7 @@ def to_device(x: Array, device: Any, stream: Any) -> Array:
 
 
 def kernels() -> dict[str, Callable[..., Any]]:
-    """Nothing but what the standard leaves out, and users write."""
+    """What the standard leaves out, and users write; and a mended special case."""
     import array_api_strict as xp
 
     def set_item(x: Array, key: Any, value: Any) -> Array:
@@ -43,7 +43,14 @@ def kernels() -> dict[str, Callable[..., Any]]:
             raise undefined_gradient(x, reason)
         return x
 
-    return {"set": set_item, "getitem": lambda x, key: x[_completed(x, key)], "defined_where": defined_where}
+    return {
+        "set": set_item,
+        "getitem": lambda x, key: x[_completed(x, key)],
+        "defined_where": defined_where,
+        **repairs.kernels(xp),
+        # array-api-strict 2.6 leaves `invert` out of account.
+        "isin": lambda x1, x2, *, invert=False: xp.not_equal(xp.isin(x1, x2), invert),
+    }
 
 
 def _completed(x: Array, key: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+from types import NoneType
 from typing import Any
 
 from agnograd.core.formulas import as_array, binary, edge, is_complex, nonzero, ratio, unary
@@ -264,14 +265,46 @@ minimum = elementwise(
 )
 
 
-def _clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
-    # The gradient is kept at the bounds; where they cross, the upper one wins.
-    if min is not None:
-        x = xp.where(x < min, min, x)
-    if max is not None:
-        x = xp.where(x > max, max, x)
+def _bounded(xp: Any, x: Array, /, *, low: Any = None, high: Any = None) -> Array:
+    # Where the bounds cross, the upper one wins.
+    if low is not None:
+        x = xp.where(x < low, low, x)
+    if high is not None:
+        x = xp.where(x > high, high, x)
     return x
 
+
+def _outside(x: Array, low: float | None, high: float | None) -> Array:
+    if low is None or high is None:
+        return x > high if low is None else x < low
+    return (x < low) | (x > high)
+
+
+bounded = elementwise(
+    "bounded(x, /, *, low=None, high=None)",
+    body=_bounded,
+    # The gradient is kept at the bounds.
+    x=lambda xp, g, x, low, high: xp.where(_outside(x, low, high), 0, g),
+    doc="clip to one number or between two: one operation, where bounds that are arrays take one each",
+    samples=[
+        *(Sample(s.arrays, {"low": -0.5, "high": 0.5}) for s in unary(complex_=False)),
+        Sample((Uniform(),), {"low": 0.1}),
+        Sample((Uniform(),), {"high": 0.1}),
+        edge([0.0, 0.5, 1.0, 2.0], low=0.0, high=1.0, gradient=([1.0, 1.0, 1.0, 0.0],)),
+        edge([0.5, 1.5, 3.0], low=2.0, high=1.0, gradient=([0.0, 0.0, 0.0],)),
+    ],
+)
+
+
+def _clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
+    if min is None and max is None:
+        return xp.positive(x)
+    if isinstance(min, _NUMBER) and isinstance(max, _NUMBER):
+        return xp.bounded(x, low=min, high=max)
+    return _bounded(xp, x, low=min, high=max)
+
+
+_NUMBER = (int, float, NoneType)
 
 clip = composite(
     "clip(x, /, min=None, max=None)",
@@ -280,6 +313,7 @@ clip = composite(
         *(Sample(s.arrays, {"min": -0.5, "max": 0.5}) for s in unary(complex_=False)),
         edge([0.0, 0.5, 1.0, 2.0], min=0.0, max=1.0, gradient=([1.0, 1.0, 1.0, 0.0],)),
         Sample((Uniform(),), {"max": 0.1}),
+        Sample((Uniform(),)),
     ],
 )
 copysign = elementwise(
@@ -320,13 +354,12 @@ greater = nondifferentiable("greater(x1, x2, /)", samples=_COMPARED)
 greater_equal = nondifferentiable("greater_equal(x1, x2, /)", samples=_COMPARED)
 
 
-def _isclose(
-    xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Any:
+def _isclose(xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
     size = operator.abs(x2)  # which may be a Python number
     near = (operator.abs(x1 - x2) <= atol + rtol * size) & (size < INF)
     close = (x1 == x2) | near
-    return close | ((x1 != x1) & (x2 != x2)) if equal_nan else close
+    # A NaN differs from itself, also where it is a Python number.
+    return close | ((x1 != x1) & (x2 != x2)) if equal_nan else close  # noqa: PLR0124
 
 
 isclose = nondifferentiable(

@@ -197,9 +197,7 @@ tile = composite(
 )
 
 
-def _pad(
-    xp: Any, x: Array, /, pad_width: Any, mode: str = "constant", *, constant_values: complex = 0
-) -> Array:
+def _pad(xp: Any, x: Array, /, pad_width: Any, mode: str = "constant", *, constant_values: complex = 0) -> Array:
     if mode != "constant":
         msg = f"pad fills with a constant only, got mode={mode!r}: index x with the places that elements come from"
         raise UnsupportedError(msg)

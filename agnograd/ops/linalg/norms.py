@@ -17,7 +17,7 @@ Array = Any
 def _vector_norm(xp: Any, x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     over: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if ord == 2:
-        if len(x.shape) == 1 and axis in {None, 0, -1} and not keepdims and not is_complex(xp, x):
+        if len(x.shape) == 1 and axis in (None, 0, -1) and not keepdims and not is_complex(xp, x):
             return xp.sqrt(xp.matmul(x, x))  # without an array of squares
         return xp.sqrt(xp.sum(xp.real(xp.conj(x) * x) if is_complex(xp, x) else x * x, **over))
     size = xp.abs(x)
