@@ -18,7 +18,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 def tests(session: nox.Session) -> None:
     """Run the test suite on every backend: the command of the README."""
     session.install("-e", ".[test]")
-    session.run("python", "-m", "pytest", *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(python=PYTHONS, default=False)
@@ -75,7 +75,7 @@ def plugins(session: nox.Session) -> None:
     for plugin in found:
         session.install("-e", f"{plugin}[test]")
         with session.chdir(plugin):
-            session.run("python", "-m", "pytest", *session.posargs)
+            session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(default=False)

@@ -88,7 +88,7 @@ def test_info_tells_versions(data):
 
 def test_info_knows_required_and_optional_dependencies_but_not_those_of_developers(data):
     names = data("info")["dependencies"]
-    assert list(names)[:5] == ["array-api-compat", "numpy", "optree", "pluggy", "rich"]
+    assert list(names)[:6] == ["array-api-compat", "numpy", "opt-einsum", "optree", "pluggy", "rich"]
     assert {"dask", "array-api-strict", "cupy-cuda12x", "scikit-learn"} <= set(names)
     assert not {"pytest", "ruff", "sphinx"} & set(names)
 

@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONAL = ("dask", "cupy", "strict")
 COMMANDS = [
     "python -m pip install -e '.[tour,dask,strict]' && python -m agnograd tour",
-    "python -m pip install -e '.[test]' && python -m pytest",
+    "python -m pip install -e '.[test]' && python -m pytest -n auto",
 ]
 
 
