@@ -256,7 +256,8 @@ def test_special_functions_of_scipy():
         gradcheck(special.expit, [X])
         gradcheck(special.xlogy, [X, Y])
     else:
-        with pytest.raises(GradientLostError, match=r"scipy\.special\.expit \("):
+        # A function of NumPy's kind, or with SCIPY_ARRAY_API=1 one that converts.
+        with pytest.raises(GradientLostError):
             special.expit(x)
     with pytest.raises(GradientLostError, match=r"scipy\.special\.owens_t \("):
         special.owens_t(x, 1.0)
