@@ -38,7 +38,7 @@ from agnograd.factories import (
     tensor,
     zeros,
 )
-from agnograd.grad_mode import enable_grad, is_grad_enabled, no_grad, zero_safe
+from agnograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled, zero_safe
 from agnograd.hookspecs import Backend, Kernel, ObserverSpec, hookimpl
 from agnograd.namespaces import DTYPES as _DTYPES
 from agnograd.namespaces import (
@@ -58,6 +58,7 @@ from agnograd.namespaces import (
 from agnograd.namespaces import (
     member as _member,
 )
+from agnograd.rematerialisation import checkpoint
 from agnograd.tensors import Tensor
 from agnograd.transforms import grad, hvp, jvp, stop_gradient, value_and_grad, vjp
 
@@ -75,6 +76,7 @@ __all__ = [
     "arange",
     "asarray",
     "autograd",
+    "checkpoint",
     "concatenate",
     "default_backend",
     "empty",
@@ -86,6 +88,7 @@ __all__ = [
     "hookimpl",
     "hookspecs",
     "hvp",
+    "inference_mode",
     "interop",
     "is_grad_enabled",
     "jvp",
@@ -98,6 +101,7 @@ __all__ = [
     "rand",
     "randn",
     "set_default_backend",
+    "set_grad_enabled",
     "stop_gradient",
     "tensor",
     "to_backend",

@@ -7,16 +7,23 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     │   ├── NoGraphError                        the tensor has no graph
     │   ├── NonScalarError                      the cotangent of a non-scalar is not implied
     │   ├── GraphFreedError                     saved values were freed by an earlier pass
+    │   ├── CheckpointError                     a function did something else when it was run again
+    │   ├── SavedError                          what a graph saved did not come back, or hooks are disabled
     │   ├── UndefinedGradientError              the function depends on what is determined only up to a choice
     │   └── UnusedInputError                    an input did not take part
+    ├── AnomalyError(FloatingPointError, RuntimeError)      a NaN or infinity, in anomaly mode
+    ├── FunctionError(TypeError, RuntimeError)  methods of a custom function do not fit together
+    ├── HookError(TypeError, RuntimeError)      a hook returned what a pass cannot go on with
     ├── CotangentError(ValueError, RuntimeError)    shape, dtype, backend or device of a given cotangent
-    ├── NotDifferentiableError(TypeError, RuntimeError)     a dtype that cannot carry a gradient
+    ├── NotDifferentiableError(TypeError, ValueError, RuntimeError)     a dtype that cannot carry a gradient
     ├── InplaceError(RuntimeError)              a write that would make a gradient wrong
-    ├── GradientLostError(TypeError, BufferError)   data would leave the graph silently
+    ├── GradientLostError(TypeError, BufferError, RuntimeError)     data would leave the graph silently
     ├── MixedBackendsError(TypeError)           arrays of two libraries in one operation
     ├── MixedDevicesError(ValueError)           arrays of two devices in one operation
     ├── ForeignArrayError(TypeError)            an array of a library that no backend describes
     ├── EscapedError(RuntimeError)              a value outlived its transformation
+    ├── LevelError(RuntimeError)                a level of forward mode that is not open
+    ├── GradcheckError(AssertionError, RuntimeError)    a derivative is wrong
     ├── MissingRuleError(NotImplementedError)   an operation without a derivative
     ├── UnsupportedError(NotImplementedError)   an operation that a backend lacks
     ├── RuleError(TypeError)                    a rule that cannot be registered
@@ -62,11 +69,31 @@ class UndefinedGradientError(GradientError):
     """The function depends on what is determined only up to a choice, such as the phase of an eigenvector."""
 
 
+class HookError(AgnogradError, TypeError, RuntimeError):
+    """A hook that returned what a backward pass cannot go on with."""
+
+
+class SavedError(GradientError):
+    """What a graph saved cannot be had in the form that was asked for."""
+
+
+class FunctionError(AgnogradError, TypeError, RuntimeError):
+    """A custom function whose methods do not fit together."""
+
+
+class AnomalyError(AgnogradError, FloatingPointError, RuntimeError):
+    """A NaN or an infinity where anomaly mode looks for them."""
+
+
+class CheckpointError(GradientError):
+    """A function did something else when it was run again for a backward pass."""
+
+
 class CotangentError(AgnogradError, ValueError, RuntimeError):
     """A cotangent does not fit its output in shape, dtype, backend or device."""
 
 
-class NotDifferentiableError(AgnogradError, TypeError, RuntimeError):
+class NotDifferentiableError(AgnogradError, TypeError, ValueError, RuntimeError):
     """A dtype cannot carry a gradient."""
 
 
@@ -74,7 +101,7 @@ class InplaceError(AgnogradError, RuntimeError):
     """A write in place would make a gradient wrong."""
 
 
-class GradientLostError(AgnogradError, TypeError, BufferError):
+class GradientLostError(AgnogradError, TypeError, BufferError, RuntimeError):
     """Data would leave the graph silently."""
 
 
@@ -92,6 +119,14 @@ class ForeignArrayError(AgnogradError, TypeError):
 
 class EscapedError(AgnogradError, RuntimeError):
     """A value was used after the transformation that made it had ended."""
+
+
+class LevelError(AgnogradError, RuntimeError):
+    """A level of forward mode was named that is not open here."""
+
+
+class GradcheckError(AgnogradError, AssertionError, RuntimeError):
+    """A derivative is wrong; the message says which, and by how much."""
 
 
 class MissingRuleError(AgnogradError, NotImplementedError):

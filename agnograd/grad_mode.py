@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from agnograd.core import level
 from agnograd.core.level import recording
+from agnograd.core.saved import recorded_mode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,6 +25,7 @@ class _Mode:
 
     _variable: ClassVar[ContextVar[Any]]
     _mode: ClassVar[bool]
+    _records: ClassVar[bool] = False
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         """A block's mode; without parentheses, the decorated function."""
@@ -32,7 +34,7 @@ class _Mode:
 
     def __enter__(self) -> None:
         _outer.set((self._variable.get(), *_outer.get()))
-        self._variable.set(self._mode)
+        self._variable.set(recorded_mode() if self._records else self._mode)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -145,6 +147,60 @@ class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
 
     _variable = level._recording
     _mode = True
+    _records = True
+
+
+class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
+    """`no_grad` by another name: values are immutable, so there is nothing more to save."""
+
+    _variable = level._recording
+    _mode = False
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """A block's mode; ``inference_mode(False)`` leaves it as it is; without parentheses, the decorated function."""
+        if mode is False:
+            return set_grad_enabled(is_grad_enabled())
+        return super().__new__(cls, None if mode is True else mode)
+
+
+class set_grad_enabled:  # noqa: N801 - PyTorch's name
+    """Record, or do not, from now on; as a context manager or decorator for a block or function only.
+
+    Parameters
+    ----------
+    mode : bool
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> x = ag.ones(2, requires_grad=True)
+    >>> with ag.set_grad_enabled(False):
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    def __init__(self, mode: Any) -> None:
+        if not isinstance(mode, bool):
+            msg = f"set_grad_enabled takes a bool, got {type(mode).__name__}"
+            raise TypeError(msg)
+        self.mode = mode
+        self._outer = recording()
+        level.set_recording(recorded_mode() if mode else False)
+
+    def __repr__(self) -> str:
+        return f"set_grad_enabled(mode={self.mode})"
+
+    def __enter__(self) -> None:
+        level.set_recording(recorded_mode() if self.mode else False)
+
+    def __exit__(self, *error: object) -> None:
+        level.set_recording(self._outer)
+
+    def __call__(self, function: F) -> F:
+        """A function that runs in this mode; the mode around it stays what it was."""
+        level.set_recording(self._outer)
+        mode = enable_grad if self.mode else no_grad
+        return mode()(function)  # type: ignore[no-any-return]
 
 
 class zero_safe(_Mode):  # noqa: N801 - a mode, like those above
@@ -177,4 +233,4 @@ class zero_safe(_Mode):  # noqa: N801 - a mode, like those above
 
 def is_grad_enabled() -> bool:
     """Whether operations on tensors that require grad are recorded now."""
-    return recording() is True
+    return level.records(level.ROOT)

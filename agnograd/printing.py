@@ -6,6 +6,7 @@ from typing import Any
 
 from agnograd.backends.text import INDENT, LINE
 from agnograd.core.array import Array, innermost
+from agnograd.core.forward import Dual
 from agnograd.core.reverse import node_class, raw_space
 from agnograd.core.views import settled
 from agnograd.namespaces import default_backend, default_float
@@ -15,6 +16,10 @@ from agnograd.tensors import Tensor
 def tensor_text(tensor: Any) -> str:
     """``tensor([1., 2.], grad_fn=<AddBackward0>)``; dtype and backend only where they are not the default."""
     value = settled(tensor)
+    tangents = []
+    while isinstance(value, Dual):
+        tangents.append(f"tangent={tensor_text(value.tangent)}".replace("\n", "\n" + " " * (INDENT + len("tangent="))))
+        value = settled(value._array)
     space = raw_space(value)
     raw = innermost(value)
     parts = []
@@ -33,14 +38,14 @@ def tensor_text(tensor: Any) -> str:
     if node is not None:
         name = node_class(node.variant).__name__
         parts.append("requires_grad=True" if name == "AccumulateGrad" else f"grad_fn=<{name}>")
-    return _joined(f"tensor({space.backend.describe(raw)}", parts) + ")"
+    return _joined(f"tensor({space.backend.describe(raw)}", parts + tangents[::-1]) + ")"
 
 
 def _joined(text: str, parts: list[str]) -> str:
     """`text` and what follows it, on a new line where the last one is full."""
     used = len(text) - text.rfind("\n") + 1
     for part in parts:
-        if used + len(part) + 2 > LINE:
+        if used + len(part) + 2 > LINE or "\n" in part:
             text += ",\n" + " " * INDENT + part
             used = INDENT + len(part)
         else:
@@ -61,3 +66,4 @@ def _dtype_name(dtype: Any) -> str:
 
 
 Tensor.__repr__ = tensor_text  # type: ignore[method-assign]
+Dual.__repr__ = tensor_text  # type: ignore[method-assign]

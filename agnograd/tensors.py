@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import finalize
 
 from agnograd.core.array import Array, innermost, install_operators, new_class
 from agnograd.core.forward import Dual
-from agnograd.core.gradient import accumulate, gradients
+from agnograd.core.gradient import retain, retains_grad, run_backward
+from agnograd.core.hooks import RemovableHandle, hooks_of
 from agnograd.core.inplace import write
+from agnograd.core.level import ROOT
 from agnograd.core.recorders import make_call
-from agnograd.core.reverse import LEAF, Node, Reverse, classes, describe, edge, new_leaf, raw_space, short
+from agnograd.core.reverse import (
+    Node,
+    Reverse,
+    classes,
+    describe,
+    edge,
+    is_leaf,
+    new_leaf,
+    prompt_leaves,
+    raw_space,
+    short,
+)
 from agnograd.core.table import OPS, bind_with
-from agnograd.core.views import attach, refresh, settled
-from agnograd.errors import CotangentError, NotDifferentiableError
+from agnograd.core.views import attach, become, refresh, settled
+from agnograd.errors import CotangentError, GradientError, InplaceError, NoGraphError, NotDifferentiableError
+
+# Nodes of leaves with hooks, whose requires_grad was turned off: with the flag the hooks come back. By identity, since
+# equality of tensors is elementwise.
+_frozen: dict[int, Node] = {}
 
 
 class Tensor(Reverse):
@@ -60,6 +78,31 @@ class Tensor(Reverse):
             raise NotDifferentiableError(msg)
         self._array = data
 
+    @property
+    def _version(self) -> int:
+        """How often the value was written to in place; views and aliases share it.
+
+        To look at only: what the graph saved does not change with a write, so that nothing has to be checked.
+        """
+        x: Array = self
+        while hasattr(x, "_view"):
+            x = x._view[0]
+        return getattr(x, "_writes", 0)
+
+    def detach_(self) -> Tensor:
+        """Take this tensor off its graph, in place.
+
+        Raises
+        ------
+        InplaceError
+            If it is a view: its base would go on with the graph.
+        """
+        if getattr(self, "_view", (None, None))[1] is not None:
+            msg = f"a view cannot be detached in place ({describe(self)}): use detach()"
+            raise InplaceError(msg)
+        become(self, Tensor(innermost(settled(self)), None))
+        return self
+
     # -- graph -------------------------------------------------------------------------------------------------------
 
     @property
@@ -83,14 +126,18 @@ class Tensor(Reverse):
                     f"x.astype(x.__array_namespace__().float64)."
                 )
                 raise NotDifferentiableError(msg)
-            self._node = new_leaf(self)
+            kept = _frozen.get(id(self))
+            self._node = new_leaf(self) if kept is None else kept
         elif not value and node is not None:
-            if node.variant is not LEAF:
+            if not is_leaf(node):
                 msg = (
                     "you can only change requires_grad flags of leaf variables. To use a computed tensor as a constant "
                     "use y = x.detach()."
                 )
                 raise RuntimeError(msg)
+            if node.variant.hooks is not None and id(self) not in _frozen:
+                _frozen[id(self)] = node
+                finalize(self, _frozen.pop, id(self), None)
             self._node = None
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -101,13 +148,13 @@ class Tensor(Reverse):
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
-        return self._node is None or self._node.variant is LEAF
+        return self._node is None or is_leaf(self._node)
 
     @property
     def grad_fn(self) -> Node | None:
         """The node of the operation that made this tensor; None for leaves."""
         node = self._node
-        return None if node is None or node.variant is LEAF else edge(node)[0]
+        return None if node is None or is_leaf(node) else edge(node)[0]
 
     @property
     def output_nr(self) -> int:
@@ -117,13 +164,14 @@ class Tensor(Reverse):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward passes have accumulated here."""
-        if not self.is_leaf:
+        found: Tensor | None = getattr(self, "_grad", None)
+        if found is None and not self.is_leaf and not self.retains_grad:
             msg = (
-                "the .grad attribute of a tensor that is not a leaf is not filled by backward(). Ask for it with "
-                "agnograd.autograd.grad(output, this_tensor)."
+                "the .grad attribute of a tensor that is not a leaf is not filled by backward(). Call retain_grad() on "
+                "it before, or ask for it with agnograd.autograd.grad(output, this_tensor)."
             )
             warnings.warn(msg, UserWarning, stacklevel=2)
-        return getattr(self, "_grad", None)
+        return found
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -145,11 +193,101 @@ class Tensor(Reverse):
     def grad(self) -> None:
         self._grad = None
 
+    # -- hooks -------------------------------------------------------------------------------------------------------
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(grad)`` whenever the gradient of this tensor is computed; what it returns takes its place.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes the gradient; returns None or a tensor of the same shape, dtype and backend.
+
+        Returns
+        -------
+        RemovableHandle
+            Its ``remove()``, or the end of a ``with`` block over it, takes the hook away.
+
+        Raises
+        ------
+        NoGraphError
+            If this tensor does not require grad.
+
+        Examples
+        --------
+        >>> import agnograd as ag
+        >>> x = ag.tensor([1.0, 2.0], requires_grad=True)
+        >>> y = x * x
+        >>> with y.register_hook(lambda g: 10 * g):
+        ...     y.sum().backward()
+        >>> x.grad
+        tensor([20., 40.])
+        """
+        hooks = hooks_of(self._hookable("cannot register a hook on a tensor that doesn't require gradient"))
+        return RemovableHandle(hook, hooks.of_tensor)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call ``hook(tensor)`` each time that ``grad`` of this leaf was written.
+
+        That is done as soon as the gradient is complete. An optimizer's step in such a hook may set ``grad`` to None
+        again: then no two gradients are held at a time.
+
+        Raises
+        ------
+        NoGraphError
+            If this tensor does not require grad.
+        GradientError
+            If it is not a leaf.
+        """
+        node = self._hookable("cannot register a hook on a tensor that doesn't require gradient")
+        if not is_leaf(node):
+            msg = (
+                f"post accumulate grad hooks cannot be registered on tensors that are not leaves ({describe(self)}). "
+                f"Use register_hook."
+            )
+            raise GradientError(msg)
+        prompt_leaves.add(node)
+        return RemovableHandle(hook, hooks_of(node).accumulated)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in ``grad``, as leaves do.
+
+        Raises
+        ------
+        NoGraphError
+            If this tensor does not require grad.
+
+        Examples
+        --------
+        >>> import agnograd as ag
+        >>> x = ag.tensor(3.0, requires_grad=True)
+        >>> y = x * x
+        >>> y.retain_grad()
+        >>> (y * y).backward()
+        >>> y.grad
+        tensor(18.)
+        """
+        self._hookable("can't retain_grad on a tensor that has requires_grad=False")
+        retain(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this is a computed tensor that keeps its gradient."""
+        return retains_grad(self)
+
+    def _hookable(self, refusal: str) -> Node:
+        node = settled(self)._node if self.level is ROOT or self.level is None else self._node
+        if node is None:
+            msg = f"{refusal} ({describe(self)}). Create it with requires_grad=True."
+            raise NoGraphError(msg)
+        return node
+
     def backward(
         self,
         gradient: Any = None,
         retain_graph: bool | None = None,
         create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Accumulate the gradient of this tensor into the ``grad`` of the leaves it depends on.
 
@@ -161,6 +299,8 @@ class Tensor(Reverse):
             Keep what the graph saved, for another pass. By default as `create_graph`.
         create_graph : bool
             Record the pass itself, for derivatives of higher order.
+        inputs : Tensor or sequence of Tensor, optional
+            Fill the ``grad`` of these only, leaves or not; what does not lead to them does not run.
 
         Raises
         ------
@@ -181,8 +321,7 @@ class Tensor(Reverse):
         >>> x.grad
         tensor(6.)
         """
-        results = gradients([self], [gradient], retain_graph=retain_graph, create_graph=create_graph)
-        accumulate(results, create_graph)
+        run_backward([self], [gradient], retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
 
     # -- leaving the graph -------------------------------------------------------------------------------------------
 

@@ -5,14 +5,16 @@ The fast paths of `agnograd.core.recorders` come here for everything that is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, NamedTuple
 
 from agnograd.core.array import Array, innermost, is_wrapper
 from agnograd.core.cotangent import Spec
 from agnograd.core.forward import Dual
-from agnograd.core.level import Level, records
+from agnograd.core.level import Level, anomaly_checks, recording, records
 from agnograd.core.op import Op, Variant
 from agnograd.core.reverse import (
     NOTHING,
@@ -28,6 +30,7 @@ from agnograd.core.reverse import (
     short,
     wrap,
 )
+from agnograd.core.saved import packed
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled
 from agnograd.errors import (
@@ -102,11 +105,49 @@ def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped
     if body is None:
         msg = f"{op.name} needs at least one array"
         raise TypeError(msg)
+    kept = _kept.get()
+    if kept is not None and op.name in kept.names:
+        ans = kept.result(partial(_run, op, body, data, params))
+    else:
+        ans = _run(op, body, data, params)
+    return wrap_results(ans) if wrapped else ans
+
+
+def _run(op: Op, body: Callable[..., Any], data: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
-        ans = body(list(data), **params) if op.variadic else body(*data, **params)
+        return body(list(data), **params) if op.variadic else body(*data, **params)
     except Exception as error:
         raise explained(op, data, params, error) from None
-    return wrap_results(ans) if wrapped else ans
+
+
+class _Kept(NamedTuple):
+    """Results of some operations, which are kept in a first run and taken from there in a second one."""
+
+    names: frozenset[str]
+    again: Iterator[Any] | None
+    results: list[Any]
+
+    def result(self, run: Callable[[], Any]) -> Any:
+        if self.again is not None:
+            found = next(self.again, _kept)
+            return run() if found is _kept else found
+        self.results.append(run())
+        return self.results[-1]
+
+
+_kept: ContextVar[_Kept | None] = ContextVar("agnograd_kept_results", default=None)
+
+
+@contextmanager
+def kept_outputs(
+    names: frozenset[str], again: Iterator[Any] | None, results: list[Any] | None = None
+) -> Iterator[None]:
+    """Keep the results of operations of these names in a list, or take them from an iterator, within a block."""
+    token = _kept.set(_Kept(names, again, [] if results is None else results) if names else _kept.get())
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def wrap_results(ans: Any) -> Any:
@@ -185,10 +226,18 @@ def _node(
     ans: Any,
     level: Level,
 ) -> Node:
-    saved = saver(variant)(data, params, ans)
+    saved: Any = saver(variant)(data, params, ans)
+    slow = recording() is not True
+    if slow:
+        saved = packed(variant, saved)
     parents: list[Any] = [operands[i]._node for i in variant.needs]
     second = None if len(parents) == 1 else parents[1] if len(parents) == 2 else tuple(parents[1:])
-    return Node(next_number(), variant, saved, parents[0], second, level)
+    node = Node(next_number(), variant, saved, parents[0], second, level)
+    if slow:
+        checks = anomaly_checks.get()
+        if checks is not None and checks.forward:
+            checks.look_at_value(node, ans)
+    return node
 
 
 def like_tuple(ans: tuple[Any, ...], items: Sequence[Any]) -> Any:

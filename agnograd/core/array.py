@@ -38,9 +38,11 @@ class Array:
         Live views of this array; None, which is quicker to see than a missing attribute, where there never were any.
     _view : tuple
         For a view: base, operation and static parameters.
+    _writes : int
+        How often it was written to, directly or through a view; missing if never.
     """
 
-    __slots__ = ("__weakref__", "_array", "_view", "_views")
+    __slots__ = ("__weakref__", "_array", "_view", "_views", "_writes")
     # CuPy defers to the right operand's reflected operator by priority, NumPy by __array_ufunc__ (see Tensor).
     __array_priority__ = 1000.0
     stale_class: ClassVar[type[Array]]
@@ -49,6 +51,7 @@ class Array:
     _array: Any
     _views: list[Any] | None
     _view: tuple[Array, Any, dict[str, Any]]
+    _writes: int
 
     # set by agnograd.namespaces: the namespace of a backend
     _namespace: ClassVar[Callable[[Space, str | None], Any]]

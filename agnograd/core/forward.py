@@ -39,8 +39,8 @@ class Dual(Array):
 
     @property
     def tangent(self) -> Any:
-        """The tangent."""
-        return self._tangent
+        """The tangent; None once its level has faded."""
+        return None if self._level.faded else self._tangent
 
     def __repr__(self) -> str:
         return f"dual(shape={self.shape}, dtype={self.dtype}, level={self._level.serial} of {self._level.name})"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.level import ROOT
-from agnograd.core.reverse import LEAF, Node, Reverse, backward, describe, raw_space, short, wrap
+from agnograd.core.reverse import Node, Reverse, backward, describe, edge, is_leaf, leaf_of, raw_space, short, wrap
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import (
     CotangentError,
     EscapedError,
     ForeignArrayError,
+    GradientError,
     GraphFreedError,
     NoGraphError,
     NonScalarError,
@@ -22,6 +25,33 @@ from agnograd.errors import (
 
 # Backward passes of several threads may share leaves.
 _accumulating = threading.RLock()
+
+
+class GradientEdge:
+    """A place in the graph, which may stand for a tensor as an input or output of a gradient.
+
+    Attributes
+    ----------
+    node : Node
+        The node of the operation that made the tensor, or the leaf's.
+    output_nr : int
+        Which of its outputs the tensor is.
+    """
+
+    __slots__ = ("_like", "_node", "node", "output_nr")
+
+    def __init__(self, tensor: Any) -> None:
+        (tensor,) = differentiated(tensor, "get_gradient_edge")
+        self.node, self.output_nr = edge(tensor._node)
+        self._node = tensor._node
+        # Shape, dtype and device of the cotangent, in an array without elements of its own.
+        raw = innermost(tensor)
+        space = raw_space(raw)
+        zero = space.zeros((), dtype=raw.dtype, device=space.device(raw))
+        self._like = wrap(space.broadcast_to(zero, tuple(raw.shape)), None)
+
+    def __repr__(self) -> str:
+        return f"GradientEdge(node={self.node!r}, output_nr={self.output_nr})"
 
 
 def root_node(root: Any, position: int = 0) -> Node:
@@ -36,6 +66,9 @@ def root_node(root: Any, position: int = 0) -> Node:
     ForeignArrayError
         If it is no array at all.
     """
+    if isinstance(root, GradientEdge):
+        node: Node = root._node
+        return node
     if not isinstance(root, Array) and spaces.known(type(root)) is None:
         msg = (
             f"element {position} of tensors is an object of type {type(root).__name__}: backward() starts from tensors"
@@ -49,14 +82,14 @@ def root_node(root: Any, position: int = 0) -> Node:
             f"agnograd.grad, vjp or jvp; backward() is for tensors of your own graph."
         )
         raise EscapedError(msg)
-    node = root._node if isinstance(root, Reverse) else None
-    if node is None:
+    found = root._node if isinstance(root, Reverse) else None
+    if found is None:
         msg = (
             f"element {position} of tensors does not require grad and does not have a grad_fn ({describe(root)}). "
             f"Create its inputs with requires_grad=True, and compute it outside no_grad() and without detach()."
         )
         raise NoGraphError(msg)
-    return node
+    return found
 
 
 def seed(root: Array, gradient: Any, position: int = 0) -> Any:
@@ -130,11 +163,19 @@ def gradients(
     retain_graph: bool | None,
     create_graph: bool,
     targets: Iterable[Node] = (),
+    accumulates: bool = False,
 ) -> dict[Node, Any]:
-    """Check roots and seeds, walk, and return cotangents as tensors or, without `create_graph`, raw arrays."""
-    roots = [settled(root) for root in roots]
+    """Check roots and seeds, walk, and return cotangents as tensors or, without `create_graph`, raw arrays.
+
+    Parameters
+    ----------
+    accumulates : bool
+        Whether the pass is one that fills ``grad``, so that hooks may run after a leaf's was.
+    """
+    roots = [root if isinstance(root, GradientEdge) else settled(root) for root in roots]
     nodes = [root_node(root, i) for i, root in enumerate(roots)]
     starts = []
+    roots = [root._like if isinstance(root, GradientEdge) else root for root in roots]
     for i, (root, gradient) in enumerate(zip(roots, seeds, strict=True)):
         g = seed(root, settled(gradient), i)
         if create_graph:
@@ -147,29 +188,126 @@ def gradients(
         starts.append((nodes[i], g))
     release = not (create_graph if retain_graph is None else retain_graph)
     try:
-        return backward(starts, release=release, create_graph=create_graph, targets=targets)
+        return backward(
+            starts,
+            release=release,
+            create_graph=create_graph,
+            targets=targets,
+            accumulate=partial(_accumulate, create_graph=create_graph) if accumulates else None,
+        )
     except GraphFreedError as error:
         named = (f"<{node.name()}> ({describe(root)})" for node, root in zip(nodes, roots, strict=True))
         error.add_note(f"in a backward pass from {', '.join(named)}")
         raise
 
 
+def run_backward(
+    roots: Sequence[Any],
+    seeds: Sequence[Any],
+    *,
+    retain_graph: bool | None,
+    create_graph: bool,
+    inputs: Any = None,
+) -> None:
+    """A pass that fills ``grad``: of all leaves, or of `inputs`."""
+    chosen = None if inputs is None else differentiated(inputs, "backward")
+    for x in chosen or ():
+        if isinstance(x, Reverse):
+            retain(x)
+    results = gradients(
+        roots,
+        seeds,
+        retain_graph=retain_graph,
+        create_graph=create_graph,
+        targets=() if chosen is None else [x._node for x in chosen],
+        accumulates=True,
+    )
+    accumulate(results, create_graph)
+
+
+def retain(x: Reverse) -> None:
+    """Let a computed tensor keep its gradient from now on, as leaves do."""
+    from agnograd.core.hooks import hooks_of
+
+    node = x._node
+    if node is not None and not is_leaf(node):
+        hooks_of(node).retained = ref(x)
+
+
+def retains_grad(x: Reverse) -> bool:
+    """Whether a computed tensor keeps its gradient."""
+    node = x._node
+    hooks = None if node is None or is_leaf(node) else node.variant.hooks
+    return hooks is not None and hooks.retained is not None and hooks.retained() is x
+
+
+def differentiated(inputs: Any, name: str) -> list[Any]:
+    """Tensors that something is differentiated with respect to, given as one, several, or a dictionary.
+
+    Raises
+    ------
+    NoGraphError
+        If one does not require grad.
+    EscapedError
+        If one belongs to a transformation of another kind.
+    GradientError
+        If there is none.
+    """
+    given = listed(inputs.values() if isinstance(inputs, dict) else inputs, "inputs", name)
+    wanted = [x if isinstance(x, GradientEdge) else settled(x) for x in given]
+    for i, x in enumerate(wanted):
+        if not isinstance(x, GradientEdge) and (not isinstance(x, Reverse) or x._node is None):
+            level = x.level if isinstance(x, Array) else None
+            if level is not None:
+                msg = (
+                    f"input {i} ({describe(x)}) belongs to the transformation {level.name!r}, not to the user's own "
+                    f"graph. Inside it, use agnograd.grad, vjp or jvp."
+                )
+                raise EscapedError(msg)
+            known = isinstance(x, Array) or spaces.known(type(x)) is not None
+            msg = (
+                f"one of the differentiated tensors does not require grad: input {i} "
+                f"({describe(x) if known else f'an object of type {type(x).__name__}'}). Create it with "
+                f"requires_grad=True before the outputs are computed."
+            )
+            raise NoGraphError(msg)
+    return wanted
+
+
+def listed(tensors: Any, name: str, function: str) -> list[Any]:
+    """Tensors given as one or as several."""
+    if hasattr(tensors, "dtype") or not isinstance(tensors, Iterable):
+        return [tensors]
+    found = list(tensors)
+    if not found:
+        msg = f"`{name}` argument to `{function}()` cannot be empty. Give at least one tensor."
+        raise GradientError(msg)
+    return found
+
+
 def accumulate(results: dict[Node, Any], create_graph: bool) -> None:
     """Add cotangents into the ``grad`` of the leaves that they belong to."""
+    for node, g in results.items():
+        if is_leaf(node):
+            _accumulate(node, g, create_graph)
+
+
+def _accumulate(node: Node, g: Any, create_graph: bool) -> None:
+    leaf = leaf_of(node)
+    if leaf is not None:
+        add_to_grad(leaf, g, create_graph)
+
+
+def add_to_grad(tensor: Any, g: Any, create_graph: bool) -> None:
+    """Add a cotangent to the ``grad`` of a tensor."""
     with _accumulating:
-        for node, g in results.items():
-            if node.variant is not LEAF:
-                continue
-            leaf = node.saved()
-            if leaf is None:
-                continue
-            new = g if isinstance(g, Array) else wrap(g, None)
-            old = getattr(leaf, "_grad", None)
-            if old is None:
-                leaf._grad = new
-            elif create_graph:
-                leaf._grad = OPS["add"].call(old, new)
-            else:
-                # The object that the user may hold stays the same; its value is replaced.
-                total = OPS["add"].call(wrap(settled(old)._array, None), new)
-                old._array = total._array
+        new = g if isinstance(g, Array) else wrap(g, None)
+        old = getattr(tensor, "_grad", None)
+        if old is None:
+            tensor._grad = new
+        elif create_graph:
+            tensor._grad = OPS["add"].call(old, new)
+        else:
+            # The object that the user may hold stays the same; its value is replaced.
+            total = OPS["add"].call(wrap(settled(old)._array, None), new)
+            old._array = total._array

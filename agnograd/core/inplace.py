@@ -13,9 +13,9 @@ from typing import Any
 from agnograd.core.apply import record
 from agnograd.core.array import Array
 from agnograd.core.level import recording, records
-from agnograd.core.reverse import LEAF, classes, describe, short
+from agnograd.core.reverse import classes, describe, is_leaf, short
 from agnograd.core.table import OPS, spaces
-from agnograd.core.views import assign, make_stale, root_of, settled
+from agnograd.core.views import assign, count_write, make_stale, move_retained, root_of, settled
 from agnograd.errors import InplaceError
 
 
@@ -23,7 +23,7 @@ def check_writable(x: Array) -> None:
     """Refuse to write to a leaf that requires grad, or to a view of one, while its operations are recorded."""
     for y, what in ((settled(x), "a leaf"), (settled(root_of(x)), "a view of a leaf")):
         node = getattr(y, "_node", None)
-        if node is not None and node.variant is LEAF and records(node.level):
+        if node is not None and is_leaf(node) and records(node.level):
             msg = (
                 f"{what} that requires grad is being written to in place ({describe(y)}). Its gradient would belong "
                 f"to a value that is gone. Write under no_grad(), to x.data, or to a copy (x.clone())."
@@ -54,9 +54,12 @@ def _write_owned(x: Any, key: Any, value: Any) -> bool:
         if recording() is not True or (other is not None and other.level is not node.level):
             return False
         spaces[type(data)].set(data, key, operand)
+        old = x._node
         x._node = record(OPS["setitem"], (x, value), (data, operand), {"key": key}, data, node.level)._node
+        move_retained(x, old)
     else:
         spaces[type(data)].set(data, key, operand)
+    count_write(x)
     make_stale(x)
     return True
 

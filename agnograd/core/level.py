@@ -6,10 +6,14 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from agnograd.errors import EscapedError
 
 _serials = itertools.count(1)
+
+# Whether a function is run again for a pass back through it, whose transformation may have ended.
+revisiting: ContextVar[bool] = ContextVar("agnograd_revisiting", default=False)
 
 
 class Level:
@@ -28,9 +32,13 @@ class Level:
         Whether something that this level recorded is a wrapper itself.
     closed : bool
         Whether the transformation has ended.
+    faded : bool
+        Whether values of this level are, from now on, what they hold (see `agnograd.autograd.forward_ad`).
     """
 
     __slots__ = ("closed", "name", "nested", "serial")
+
+    faded: bool = False
 
     def __init__(self, name: str, serial: int | None = None) -> None:
         self.serial = next(_serials) if serial is None else serial
@@ -43,7 +51,7 @@ class Level:
 
     def check_open(self) -> None:
         """Raise if the transformation has ended."""
-        if self.closed:
+        if self.closed and not revisiting.get():
             msg = (
                 f"a value of the transformation {self.name!r} was used after that call had ended. Return it from the "
                 f"function (has_aux=True for extra results), or detach() it before storing it elsewhere."
@@ -54,7 +62,7 @@ class Level:
 ROOT = Level("backward", serial=0)
 
 # True: everything records. False: nothing does. A serial: levels from that one inwards do, which is how a
-# transformation opens its own grad mode inside a caller's no_grad.
+# transformation opens its own grad mode inside a caller's no_grad; from level 0 on, everything does, on the slow path.
 # The hot path asks `recording() is True` and leaves everything else to the slow path.
 _recording: ContextVar[bool | int] = ContextVar("agnograd_recording", default=True)
 recording = _recording.get
@@ -64,6 +72,10 @@ reset_recording = _recording.reset
 
 # Whether zero times an infinity or a NaN is zero in the rules of elementwise operations.
 zero_safety: ContextVar[bool] = ContextVar("agnograd_zero_safety", default=False)
+
+
+# What anomaly mode looks for in values and gradients (`agnograd.core.anomaly.Checks`), or None.
+anomaly_checks: ContextVar[Any] = ContextVar("agnograd_anomaly_checks", default=None)
 
 
 def records(level: Level) -> bool:
@@ -76,7 +88,9 @@ def records(level: Level) -> bool:
 def new_level(name: str) -> Iterator[Level]:
     """Open a level for the duration of one call of a transformation."""
     level = Level(name)
-    token = set_recording(True if recording() is True else level.serial)
+    mode = recording()
+    # What records at all levels goes on to do so; a mode of fewer levels ends here.
+    token = set_recording(mode if mode is True or (mode is not False and not mode) else level.serial)
     try:
         yield level
     finally:

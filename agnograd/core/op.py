@@ -71,6 +71,8 @@ class Variant:
     """
 
     __slots__ = ("adjoint", "keeps_arrays", "kinds", "names", "needs", "op", "pick", "rule", "save")
+    # The hooks of the one node that has a variant of its own (see `agnograd.core.hooks`).
+    hooks: Any = None
 
     def __init__(self, op: Op, needs: tuple[int, ...], rule: Rule, adjoint: Rule, names: tuple[str, ...]) -> None:
         self.op = op
@@ -95,6 +97,10 @@ class Variant:
             self.pick = itemgetter(slice(places[0], places[0] + 1))
         elif places:
             self.pick = itemgetter(*places)
+
+    def zero_safe(self) -> Variant:
+        """The same, where zero cotangents stay zero."""
+        return self.op.zero_safe(self)
 
 
 class Op:

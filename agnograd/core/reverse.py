@@ -9,15 +9,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from contextvars import copy_context
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any
-from weakref import ref
+from weakref import WeakSet, ref
 
 from agnograd.core.array import Array, innermost, is_wrapper
 from agnograd.core.cotangent import Outputs, Partial
-from agnograd.core.level import ROOT, Level, zero_safety
+from agnograd.core.level import ROOT, Level, anomaly_checks, zero_safety
 from agnograd.core.op import Projection, Variant
 from agnograd.core.table import OPS, Space, spaces
+from agnograd.core.walk import Walk, below, complete_at, leading_to, walking
 from agnograd.errors import GraphFreedError
 
 # Numbers fall, so that a heap of them yields the newest node first.
@@ -73,18 +76,95 @@ class Node:
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """``(node, output number)`` for each differentiable argument; ``(None, 0)`` where no gradient is needed."""
         parents = dict(zip(self.variant.needs, self.parents, strict=True))
-        if self.variant is LEAF:
-            return ()
-        count = max(len(self.variant.op.arrays), *(i + 1 for i in self.variant.needs))
-        return tuple(edge(parents[i]) if i in parents else (None, 0) for i in range(count))
+        return tuple(edge(parents[i]) if i in parents else (None, 0) for i in range(self.slots))
+
+    @property
+    def slots(self) -> int:
+        """Number of the operation's arguments that may have a gradient."""
+        if is_leaf(self):
+            return 0
+        return max(len(self.variant.op.arrays), *(i + 1 for i in self.variant.needs))
 
     @property
     def variable(self) -> Any:
         """The tensor that a leaf's node accumulates into, as long as it lives."""
-        if self.variant is not LEAF:
+        if not is_leaf(self):
             msg = f"{type(exposed(self)).__name__!r} object has no attribute 'variable'"
             raise AttributeError(msg)
-        return self.saved()
+        return leaf_of(self)
+
+    def register_hook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(grad_inputs, grad_outputs)`` after the node has run; a tuple that it returns replaces the former.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes two tuples: the gradients of the operation's arguments, as in `next_functions`, and of its outputs.
+
+        Returns
+        -------
+        RemovableHandle
+        """
+        from agnograd.core.hooks import RemovableHandle, hooks_of
+
+        return RemovableHandle(hook, hooks_of(self).after)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+        """Call ``hook(grad_outputs)`` before the node runs; a tuple that it returns replaces them.
+
+        Returns
+        -------
+        RemovableHandle
+        """
+        from agnograd.core.hooks import RemovableHandle, hooks_of
+
+        return RemovableHandle(hook, hooks_of(self).before)
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """The arrays that the node keeps for its rule, as tensors with their place in the graph.
+
+        Raises
+        ------
+        GraphFreedError
+            If a backward pass has freed them.
+        """
+        if is_leaf(self):
+            return ()
+        names = self.variant.names
+        found = [x for name, x in zip(names, reattached(self), strict=True) if _is_array(self.variant, name)]
+        return tuple([y for x in found for y in (x if type(x) is tuple else (x,))])
+
+    def __call__(self, *gradients: Any) -> Any:
+        """Run the node's rule on gradients of its outputs, recorded where grad mode is on.
+
+        Returns
+        -------
+        Tensor or tuple of Tensor or None
+            The gradients of its arguments, in the order of `next_functions`.
+
+        Raises
+        ------
+        TypeError
+            If there are not as many gradients as outputs.
+        GraphFreedError
+            If a backward pass has freed what the node saved.
+        """
+        if is_leaf(self):
+            msg = "a leaf's node accumulates gradients in backward passes only"
+            raise TypeError(msg)
+        count = self.variant.op.outputs
+        if len(gradients) != count:
+            msg = f"{self.name()} expected {count} arguments, got {len(gradients)}"
+            raise TypeError(msg)
+        g = gradients[0] if count == 1 else Outputs(gradients)
+        found = dict(zip(self.variant.needs, _wrapped_rule(self, g), strict=True))
+        slots = tuple([found.get(i) for i in range(self.slots)])
+        return slots[0] if len(slots) == 1 else slots
+
+    def _sequence_nr(self) -> int:
+        """A number that grows with every node."""
+        return -self.number
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -96,7 +176,7 @@ class Node:
             return self.metadata_
 
 
-class _LeafVariant(Variant):
+class LeafVariant(Variant):
     """The end of a path: the cotangent that arrives there is the gradient."""
 
     __slots__ = ()
@@ -105,8 +185,12 @@ class _LeafVariant(Variant):
         self.needs = ()
         self.kinds = ()
 
+    def zero_safe(self) -> Variant:
+        """Itself: it has no rule."""
+        return self
 
-LEAF: Variant = _LeafVariant()
+
+LEAF: Variant = LeafVariant()
 
 
 class Static(tuple[Any, ...]):
@@ -135,12 +219,22 @@ FREED = _Freed()
 _node_classes: dict[str, type[Node]] = {}
 
 
+def _named_value(self: Node, name: str) -> Any:
+    """Saved values by name, ``_saved_x1``, ``_saved_ans``, as PyTorch has them."""
+    if name.startswith("_saved_") and not is_leaf(self) and name[7:] in self.variant.names:
+        return reattached(self)[self.variant.names.index(name[7:])]
+    msg = f"{type(exposed(self)).__name__!r} object has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
 def node_class(variant: Variant) -> type[Node]:
     """The subclass of Node that users see for this operation."""
-    name = "AccumulateGrad" if variant is LEAF else variant.op.node_name
+    name = "AccumulateGrad" if isinstance(variant, LeafVariant) else variant.op.node_name
     found = _node_classes.get(name)
     if found is None:
-        found = _node_classes[name] = type(name, (Node,), {"__slots__": (), "__module__": "agnograd"})
+        # A class with __getattr__ reads all attributes slowly: the one that the walk meets has none.
+        members = {"__slots__": (), "__module__": "agnograd", "__getattr__": _named_value}
+        found = _node_classes[name] = type(name, (Node,), members)
     return found
 
 
@@ -155,11 +249,22 @@ def exposed(node: Node) -> Node:
     return node
 
 
+def is_leaf(node: Node) -> bool:
+    """Whether a path ends at a node."""
+    return isinstance(node.variant, LeafVariant)
+
+
+def leaf_of(node: Node) -> Any:
+    """The tensor of a leaf's node, or None if it is gone."""
+    saved = node.saved
+    return saved[0]() if type(saved) is Static else saved()
+
+
 def edge(node: Node) -> tuple[Node, int]:
     """The node of the operation that an array comes from, as users see it, and which output of it the array is."""
-    if type(node.variant) is Projection:
-        return exposed(node.first), node.variant.index
-    return exposed(node), 0
+    variant = node.variant
+    plain = variant if variant.hooks is None or is_leaf(node) else variant.plain  # type: ignore[attr-defined]
+    return (exposed(node.first), plain.index) if type(plain) is Projection else (exposed(node), 0)
 
 
 class Reverse(Array):
@@ -205,6 +310,21 @@ def wrap(array: Any, node: Node | None) -> Any:
     return classes.plain(array, node)
 
 
+def shown(g: Any) -> Any:
+    """A cotangent as users see it: a tensor, or None."""
+    return g if g is None or isinstance(g, Array) else wrap(g, None)
+
+
+# Whether any node ever had hooks: only then are passes described to them.
+any_hooks = False
+
+# Leaves with hooks after accumulation: their gradients are written as soon as they are complete.
+prompt_leaves: WeakSet[Node] = WeakSet()
+
+# Nodes that passes start from which free what the graph saved, with a mark of the pass.
+_claims: dict[Node, object] = {}
+
+
 def new_leaf(tensor: Reverse, level: Level = ROOT) -> Node:
     """A node that collects the gradient of `tensor`."""
     return Node(next_number(), LEAF, ref(tensor), None, None, level)
@@ -216,6 +336,7 @@ def backward(
     release: bool = True,
     create_graph: bool = False,
     targets: Iterable[Node] = (),
+    accumulate: Callable[[Node, Any], None] | None = None,
 ) -> dict[Node, Any]:
     """Walk the graph back from `roots`.
 
@@ -228,28 +349,112 @@ def backward(
     create_graph : bool
         Record the walk itself, so that its results can be differentiated again.
     targets : iterable of Node
-        Nodes other than leaves whose cotangents are wanted.
+        Nodes whose cotangents are wanted; only what leads to them runs. None of them: those of all leaves.
+    accumulate : callable, optional
+        ``accumulate(node, g)`` writes the gradient of a leaf with hooks that come after that.
 
     Returns
     -------
     dict
-        The cotangent of every leaf that was reached, and of `targets`.
+        The cotangents of `targets`, or of every leaf that was reached.
+
+    Raises
+    ------
+    GraphFreedError
+        If another pass has freed what the graph saved, or is about to.
     """
     wanted = set(targets)
-    if create_graph or roots[0][0].level.nested or any(is_wrapper(g) for _, g in roots):
-        return _walk_any(roots, create_graph, wanted)
-    if zero_safety.get():
-        return _walk_any(roots, create_graph, wanted, release)
-    return _walk_raw(roots, release, wanted)
+    nodes = [node for node, _ in roots]
+    path = leading_to(wanted, nodes) if wanted else None
+    results: dict[Node, Any] = {}
+    mark = object()
+    try:
+        if release and not create_graph:
+            # One operation, so that of several threads one is the first.
+            for node in nodes:
+                if _claims.setdefault(node, mark) is not mark:
+                    _check_nothing_to_free(nodes, path)
+        if any_hooks:
+            _walk_with_hooks(roots, release, create_graph, wanted, path, results, accumulate)
+        else:
+            _walk(roots, release, create_graph, wanted, path, results)
+    finally:
+        for node in nodes:
+            if _claims.get(node) is mark:
+                del _claims[node]
+    return results
 
 
-def _walk_raw(roots: Sequence[tuple[Node, Any]], release: bool, wanted: set[Node]) -> dict[Node, Any]:
+def _check_nothing_to_free(nodes: Sequence[Node], path: set[Node] | None) -> None:
+    if any(not is_leaf(node) and type(node.saved) is not Static for node in below(nodes, path)):
+        msg = (
+            "trying to go backward through the graph a second time, while a pass of another thread, or one that a hook "
+            "takes part in, goes through it and frees what it saved. Pass retain_graph=True to each backward() or "
+            "grad() call but the last."
+        )
+        raise GraphFreedError(msg)
+
+
+def _walk_with_hooks(
+    roots: Sequence[tuple[Node, Any]],
+    release: bool,
+    create_graph: bool,
+    wanted: set[Node],
+    path: set[Node] | None,
+    results: dict[Node, Any],
+    accumulate: Callable[[Node, Any], None] | None,
+) -> None:
+    nodes = [node for node, _ in roots]
+    walk = Walk(nodes, wanted, path, results, create_graph, accumulate)
+    due = complete_at(nodes, path, prompt_leaves) if prompt_leaves and accumulate is not None else None
+    run = partial(_walk, roots, release, create_graph, wanted, path, results, due)
+    with walking(walk):
+        if walk.depth % _DEPTH == _DEPTH - 1:
+            _in_thread(run)
+        else:
+            run()
+
+
+# Passes inside of passes, in hooks and custom functions, go on in a new thread before Python's stack is full.
+_DEPTH = 30
+
+
+def _in_thread(run: Callable[[], None]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    context = copy_context()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(context.run, run).result()
+
+
+def _walk(
+    roots: Sequence[tuple[Node, Any]],
+    release: bool,
+    create_graph: bool,
+    wanted: set[Node],
+    path: set[Node] | None,
+    results: dict[Node, Any],
+    due: dict[Node, float] | None = None,
+) -> None:
+    nested = create_graph or roots[0][0].level.nested or any([is_wrapper(g) for _, g in roots])
+    if nested or due or zero_safety.get() or anomaly_checks.get() is not None:
+        _walk_any(roots, create_graph, wanted, path, results, release and not nested, due or {})
+    else:
+        _walk_raw(roots, release, wanted, path, results)
+
+
+def _walk_raw(
+    roots: Sequence[tuple[Node, Any]],
+    release: bool,
+    wanted: set[Node],
+    path: set[Node] | None,
+    results: dict[Node, Any],
+) -> None:
     cotangents: dict[int, Any] = {}
     waiting: dict[int, Node] = {}
     heap: list[int] = []
     # Numbers whose cotangent is an array that the walk itself allocated: only those are added to in place.
     owned: set[int] = set()
-    results: dict[Node, Any] = {}
     # The type of the last cotangent, its namespace, the guard of its devices, and the last dtype that was found real:
     # they rarely change.
     kind = type(roots[0][1])
@@ -264,10 +469,10 @@ def _walk_raw(roots: Sequence[tuple[Node, Any]], release: bool, wanted: set[Node
     while True:
         if type(g) is Partial:
             g = g.dense(spaces[type(g.g)])
-        if wanted and node in wanted:
-            results[node] = g
         variant = node.variant
-        if variant is LEAF:
+        if path is not None and not _leads_on(node, g, path, wanted, results):
+            pass
+        elif variant is LEAF:
             results[node] = g
         else:
             if type(g) is not kind:
@@ -292,7 +497,7 @@ def _walk_raw(roots: Sequence[tuple[Node, Any]], release: bool, wanted: set[Node
                 g = rule(xp, g, saved[0])
             else:
                 g = rule(xp, g, *saved) if saved else rule(xp, g)
-            if release and type(saved) is tuple:
+            if release and type(saved) is not Static:
                 node.saved = FREED
             first = node.first
             second = node.second
@@ -317,9 +522,27 @@ def _walk_raw(roots: Sequence[tuple[Node, Any]], release: bool, wanted: set[Node
             # The last references to arrays must not outlive their node.
             first = second = saved = None
         if not heap:
-            return results
+            return
         node = waiting.pop(heappop(heap))
         g = cotangents.pop(node.number)
+
+
+def _leads_on(node: Node, g: Any, path: set[Node], wanted: set[Node], results: dict[Node, Any]) -> bool:
+    """Whether something wanted lies behind a node. Its own cotangent, if it is wanted, is kept."""
+    if node in path:
+        if node in wanted:
+            results[node] = g
+        return True
+    if node in wanted:
+        # The end of a path: hooks of the tensor run, the node itself does not.
+        hooks = node.variant.hooks
+        if hooks is None:
+            results[node] = g
+        elif is_leaf(node):
+            node.variant.rule(None, g, *node.saved)
+        else:
+            hooks.arrive(g)
+    return False
 
 
 def _add(
@@ -369,22 +592,27 @@ def _add_partial(number: int, total: Any, g: Any, owned: set[int]) -> Any:
 
 
 def _walk_any(
-    roots: Sequence[tuple[Node, Any]], create_graph: bool, wanted: set[Node], release: bool = False
-) -> dict[Node, Any]:
-    """The walk where cotangents or saved values are wrappers, or where zero cotangents are to stay zero.
+    roots: Sequence[tuple[Node, Any]],
+    create_graph: bool,
+    wanted: set[Node],
+    path: set[Node] | None,
+    results: dict[Node, Any],
+    release: bool,
+    due: dict[Node, float],
+) -> None:
+    """The walk where cotangents or saved values are wrappers, where zero cotangents are to stay zero, and the like.
 
-    Every sum is an operation of the table.
+    Every sum is an operation of the table. Nodes that are `due` have other numbers here than their own.
     """
-    safe = zero_safety.get()
-    cotangents: dict[int, Any] = {}
-    waiting: dict[int, Node] = {}
-    heap: list[int] = []
-    results: dict[Node, Any] = {}
-    parts: dict[int, list[Partial]] = {}
+    safe, checks = zero_safety.get(), anomaly_checks.get()
+    cotangents: dict[float, Any] = {}
+    waiting: dict[float, Node] = {}
+    heap: list[float] = []
+    parts: dict[float, list[Partial]] = {}
     add = OPS["add"].call
 
     def accumulate(node: Node, g: Any) -> None:
-        number = node.number
+        number = due.get(node, node.number)
         if number not in waiting:
             waiting[number] = node
             heappush(heap, number)
@@ -399,32 +627,28 @@ def _walk_any(
     for root, g in roots:
         accumulate(root, g)
     while heap:
-        node = waiting.pop(heappop(heap))
-        g = cotangents.pop(node.number, None)
-        if node.number in parts:
-            whole = _assembled(parts.pop(node.number))
+        number = heappop(heap)
+        node = waiting.pop(number)
+        g = cotangents.pop(number, None)
+        if number in parts:
+            whole = _assembled(parts.pop(number))
             g = whole if g is None else add(g, whole)
-        if node.variant is LEAF or node in wanted:
-            results[node] = g
-        if node.variant is LEAF:
+        if path is not None and not _leads_on(node, g, path, wanted, results):
             continue
-        saved = _reattached(node) if create_graph else tuple(node.saved)
-        xp = namespace_of(g, saved)
-        if not isinstance(xp, Space):
-            g = g.map(as_wrapper) if type(g) is Outputs else as_wrapper(g)
-            saved = _as_wrappers(node.variant, saved)
-        real = not xp.isdtype(g.dtype, "complex floating")
-        variant = node.variant.op.zero_safe(node.variant) if safe else node.variant
-        rule = variant.rule if real else variant.adjoint
-        guard = xp.guard if isinstance(xp, Space) else None
-        with nullcontext() if guard is None else guard(g):
-            gs = rule(xp, g, *saved)
-        if release and type(node.saved) is tuple:
+        if node.variant is LEAF:
+            results[node] = g
+        if is_leaf(node):
+            if node.variant is not LEAF:
+                node.variant.rule(None, g, *node.saved)
+            continue
+        gs = _general_rule(node, g, reattached(node) if create_graph else tuple(node.saved), safe)
+        if checks is not None:
+            checks.look_at(node, gs)
+        if release and type(node.saved) is not Static:
             node.saved = FREED
-        for parent, gi in zip(node.parents, (gs,) if node.second is None else gs, strict=True):
+        for parent, gi in zip(node.parents, gs, strict=True):
             if gi is not None:
                 accumulate(parent, gi)
-    return results
 
 
 def _assembled(parts: Sequence[Partial]) -> Any:
@@ -436,7 +660,31 @@ def _assembled(parts: Sequence[Partial]) -> Any:
     return OPS["embed_all"].call([part.g for part in parts], keys=keys, shape=tuple(first.spec.shape))
 
 
-def _reattached(node: Node) -> list[Any]:
+def _general_rule(node: Node, g: Any, saved: Sequence[Any], safe: bool) -> Sequence[Any]:
+    """Run a node's rule on raw arrays throughout, or on wrappers throughout; one cotangent for each parent."""
+    xp = namespace_of(g, saved)
+    if not isinstance(xp, Space):
+        g = g.map(as_wrapper) if type(g) is Outputs else as_wrapper(g)
+        saved = _as_wrappers(node.variant, saved)
+    variant = node.variant.zero_safe() if safe else node.variant
+    rule = variant.adjoint if xp.isdtype(g.dtype, "complex floating") else variant.rule
+    guard = xp.guard if isinstance(xp, Space) else None
+    with nullcontext() if guard is None else guard(g):
+        found = rule(xp, g, *saved)
+    return (found,) if node.second is None else found
+
+
+def _wrapped_rule(node: Node, g: Any) -> list[Any]:
+    g = g.map(as_wrapper) if type(g) is Outputs else as_wrapper(g)
+    found = _general_rule(node, g, reattached(node), zero_safety.get())
+    return [x.dense(namespace_of(x.g, ())) if type(x) is Partial else x for x in found]
+
+
+def _is_array(variant: Variant, name: str) -> bool:
+    return name == "ans" or name in variant.op.arrays
+
+
+def reattached(node: Node) -> list[Any]:
     """Saved raw values as tensors with their nodes, so that the rule's own operations are recorded."""
     parents = node.parents
     return [
@@ -447,19 +695,20 @@ def _reattached(node: Node) -> list[Any]:
         else projected(value, node)
         if type(value) is tuple
         else wrap(value, node)
+        if kind == -1
+        else wrap(value, projection(node, -2 - kind))
         for value, kind in zip(node.saved, node.variant.kinds, strict=True)
     ]
 
 
 def projected(values: Iterable[Any], node: Node) -> tuple[Any, ...]:
     """The outputs of an operation with several, as tensors of its node."""
-    project = node.variant.op.projection
-    return tuple(
-        [
-            wrap(x, Node(next_number(), project(i), NOTHING, node, None, node.level) if carries(x) else None)
-            for i, x in enumerate(values)
-        ]
-    )
+    return tuple([wrap(x, projection(node, i) if carries(x) else None) for i, x in enumerate(values)])
+
+
+def projection(node: Node, index: int) -> Node:
+    """The node of one output of an operation with several."""
+    return Node(next_number(), node.variant.op.projection(index), NOTHING, node, None, node.level)
 
 
 def carries(x: Any) -> bool:
@@ -468,8 +717,8 @@ def carries(x: Any) -> bool:
 
 
 def _as_wrappers(variant: Variant, saved: Iterable[Any]) -> list[Any]:
-    arrays = {*variant.op.arrays, "ans"}
-    return [as_wrapper(x) if name in arrays else x for name, x in zip(variant.names, saved, strict=True)]
+    names = zip(variant.names, saved, strict=True)
+    return [as_wrapper(x) if _is_array(variant, name) else x for name, x in names]
 
 
 def as_wrapper(x: Any) -> Any:

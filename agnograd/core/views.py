@@ -15,7 +15,7 @@ from agnograd.core.array import Array, innermost
 from agnograd.core.forward import Dual
 from agnograd.core.level import recording, reset_recording, set_recording
 from agnograd.core.op import Op
-from agnograd.core.reverse import LEAF, Reverse, classes, wrap
+from agnograd.core.reverse import Node, Reverse, classes, is_leaf, wrap
 
 
 def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
@@ -42,6 +42,9 @@ def settled(x: Any) -> Any:
             x = x._array
         elif isinstance(x, classes.owner):
             x.__class__ = classes.plain
+        elif isinstance(x, Dual) and x._level.faded:
+            x._tangent = None
+            _stand_for(x, wrap(x._array, None) if not isinstance(x._array, Array) else x._array)
         else:
             return x
     return x
@@ -61,7 +64,7 @@ def refresh(view: Array) -> None:
         view._array = innermost(live)
         return
     node = getattr(view, "_node", None)
-    if node is not None and node.variant is LEAF:
+    if node is not None and is_leaf(node):
         # Made a leaf of its own: it shares the value and not the graph.
         token = set_recording(False)
     else:
@@ -71,7 +74,7 @@ def refresh(view: Array) -> None:
         fresh = op.call(live, **params)
     finally:
         reset_recording(token)
-    if node is not None and node.variant is LEAF:
+    if node is not None and is_leaf(node):
         view._array = settled(fresh)._array
         return
     become(view, fresh)
@@ -87,7 +90,8 @@ def become(x: Array, new: Any) -> None:
     ):
         x.__class__ = type(new)
         x._array = new._array
-        x._node = new._node
+        old, x._node = x._node, new._node
+        move_retained(x, old)
     elif isinstance(new, Dual) and isinstance(x, Dual) and x.level is new.level:
         x.__class__ = Dual
         x._array = new._array
@@ -99,6 +103,17 @@ def become(x: Array, new: Any) -> None:
         _stand_for(x, new)
         if isinstance(x, Reverse):
             x._node = None
+
+
+def move_retained(x: Reverse, old: Node | None) -> None:
+    """A tensor that keeps its gradient goes on to keep that of its newest value."""
+    hooks = None if old is None or is_leaf(old) else old.variant.hooks
+    if hooks is not None and hooks.retained is not None and hooks.retained() is x and x._node is not old:
+        from agnograd.core.hooks import hooks_of
+
+        hooks.retained = None
+        if x._node is not None and not is_leaf(x._node):
+            hooks_of(x._node).retained = ref(x)
 
 
 def _stand_for(x: Any, new: Array) -> None:
@@ -149,7 +164,13 @@ def assign(x: Array, new: Any) -> None:
     assign(base, op.view(settled(base), new, **params))
 
 
+def count_write(x: Array) -> None:
+    """Count a write to an array that is no view."""
+    x._writes = getattr(x, "_writes", 0) + 1
+
+
 def _overwrite(x: Array, new: Any) -> None:
+    count_write(x)
     new = settled(new)
     if recording() is False and isinstance(x, Reverse) and x._node is not None:
         x._array = new._array if isinstance(new, Reverse) else new

@@ -1,14 +1,16 @@
 """Tools to test derivatives, and the tests that every operation of the table passes.
 
-`gradcheck` checks a function of yours. `agnograd.testing.conformance` holds the tests of the table, which a plugin's
-operations and backends enter by being registered::
+`gradcheck` checks a function of yours, `check_grads` does so to any order. `agnograd.testing.conformance` holds the
+tests of the table, which a plugin's operations and backends enter by being registered::
 
     pytest --pyargs agnograd.testing.conformance --agnograd-ops='special.*' --agnograd-backends=numpy,dask
 """
 
 from __future__ import annotations
 
-from agnograd.testing.gradcheck import GradcheckError, check_first_order, check_second_order, gradcheck
+from agnograd.errors import GradcheckError
+from agnograd.testing.check_grads import check_grads
+from agnograd.testing.gradcheck import check_first_order, check_second_order, gradcheck
 from agnograd.testing.matrix import Row, count_computes, forbid_compute, over_cases, rows
 from agnograd.testing.samples import Arguments, Case, build, cases
 
@@ -20,6 +22,7 @@ __all__ = [
     "build",
     "cases",
     "check_first_order",
+    "check_grads",
     "check_second_order",
     "count_computes",
     "forbid_compute",

@@ -14,18 +14,16 @@ from typing import Any
 
 import optree
 
+from agnograd.autograd.hosts import compute, hosts, kind, like
 from agnograd.core.array import innermost
 from agnograd.core.table import spaces
 from agnograd.core.views import settled
+from agnograd.errors import GradcheckError
 from agnograd.transforms import jvp, vjp
 
 Array = Any
 Function = Callable[..., Any]
 Guard = Callable[[], AbstractContextManager[Any]]
-
-
-class GradcheckError(AssertionError):
-    """A derivative is wrong; the message says which, and by how much."""
 
 
 def gradcheck(
@@ -65,10 +63,10 @@ def gradcheck(
     >>> gradcheck(lambda x: x * ag.stop_gradient(x), [ag.tensor([1.0, 2.0])])
     Traceback (most recent call last):
         ...
-    agnograd.testing.gradcheck.GradcheckError: reverse mode: ...
+    agnograd.errors.GradcheckError: reverse mode: ...
     """
     point = [innermost(settled(x)) for x in args]
-    floats = [i for i, x in enumerate(point) if hasattr(x, "dtype") and _kind(x) in "fc"]
+    floats = [i for i, x in enumerate(point) if hasattr(x, "dtype") and kind(x) in "fc"]
 
     def g(*primals: Any) -> Any:
         arguments = list(args)
@@ -221,46 +219,7 @@ def check_kept(results: Sequence[Any], arrays: Sequence[Any]) -> None:
             raise GradcheckError(msg)
 
 
-# -- arrays and NumPy --------------------------------------------------------------------------------------------------
-
-
-def to_host(x: Any) -> Any:
-    """The values of an array, raw or wrapped, as a NumPy array."""
-    import numpy as np
-
-    raw = innermost(settled(x))
-    return np.asarray(spaces[type(raw)].backend.to_host(raw))
-
-
-def hosts(arrays: Sequence[Any]) -> list[Any]:
-    """The values of several arrays; lazy ones are computed together."""
-    return list(compute(list(arrays)))
-
-
-def compute(tree: Any) -> Any:
-    """A tree of arrays as one of NumPy arrays; lazy ones are computed together."""
-    found, structure = optree.tree_flatten(tree)
-    raw = [innermost(settled(x)) for x in found]
-    lazy = [x for x in raw if hasattr(x, "dask")]
-    if len(lazy) > 1:
-        import dask
-
-        computed = iter(dask.compute(*lazy, scheduler="synchronous"))
-        raw = [next(computed) if hasattr(x, "dask") else x for x in raw]
-    return optree.tree_unflatten(structure, [to_host(x) for x in raw])
-
-
-def like(x: Array, host: Any) -> Array:
-    """Values as an array of the backend, dtype, device and chunks of the raw array `x`."""
-    import numpy as np
-
-    space = spaces[type(x)]
-    host = np.array(host, dtype=_host_dtype(x))
-    # Nothing may write into what it was given.
-    host.flags.writeable = False
-    if hasattr(x, "chunks"):
-        return space.module.asarray(host).rechunk(x.chunks)
-    return space.module.asarray(host, device=space.device(x))
+# -- arrays ------------------------------------------------------------------------------------------------------------
 
 
 def leaves(value: Any) -> list[Any]:
@@ -279,22 +238,9 @@ def _spec(x: Any) -> tuple[Any, ...]:
     return tuple(raw.shape), str(raw.dtype), str(space.device(raw)), space.name
 
 
-def _kind(x: Array) -> str:
-    space = spaces[type(x)]
-    if space.isdtype(x.dtype, "complex floating"):
-        return "c"
-    return "f" if space.isdtype(x.dtype, "real floating") else "i"
-
-
 def _epsilon(x: Any) -> float:
     raw = innermost(settled(x))
     return float(spaces[type(raw)].module.finfo(raw.dtype).eps)
-
-
-def _host_dtype(x: Array) -> Any:
-    import numpy as np
-
-    return np.dtype(str(x.dtype).rpartition(".")[2])
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -308,7 +254,7 @@ def _directions(seed: int) -> Callable[[Array], Any]:
     def draw(x: Any) -> Any:
         raw = innermost(settled(x))
         out = generator.uniform(-1, 1, tuple(raw.shape))
-        return out + 1j * generator.uniform(-1, 1, out.shape) if _kind(raw) == "c" else out
+        return out + 1j * generator.uniform(-1, 1, out.shape) if kind(raw) == "c" else out
 
     return draw
 
@@ -368,5 +314,8 @@ def _agree(name: str, got: float, other: str, expected: float, tolerance: float)
 def _agree_all(name: str, got: Any, other: str, expected: Any, tolerance: float) -> None:
     difference = _largest([got - expected])
     if not difference <= tolerance:
-        msg = f"{name}:\n{got!r}\n{other}:\n{expected!r}\nthey differ by {difference:.2g}, allowed {tolerance:.2g}"
+        msg = (
+            f"{name} and {other} differ by {difference:.2g} in an array of shape {got.shape} whose entries are up to "
+            f"{_largest([expected]):.2g}, allowed {tolerance:.2g}"
+        )
         raise GradcheckError(msg)

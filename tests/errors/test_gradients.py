@@ -10,6 +10,7 @@ import agnograd as ag
 from agnograd.errors import (
     CotangentError,
     ForeignArrayError,
+    GradientError,
     GraphFreedError,
     NoGraphError,
     NonScalarError,
@@ -178,8 +179,21 @@ BACKWARD = {
         "element 0 of tensors does not require grad and does not have a grad_fn (shape (3,), float64, numpy on cpu)",
     ),
     "nothing": (ForeignArrayError, lambda: ag.autograd.backward(None), "element 0 of tensors is", "NoneType"),
-    "empty list": (ValueError, lambda: ag.autograd.backward([]), "`tensors` cannot be empty"),
-    "no inputs": (ValueError, lambda leaf: ag.autograd.grad(leaf.sum(), []), "`inputs` cannot be empty"),
+    "empty list": (
+        GradientError,
+        lambda: ag.autograd.backward([]),
+        "`tensors` argument to `backward()` cannot be empty",
+    ),
+    "no inputs": (
+        GradientError,
+        lambda leaf: ag.autograd.grad(leaf.sum(), []),
+        "`inputs` argument to `grad()` cannot be empty",
+    ),
+    "no inputs of backward": (
+        GradientError,
+        lambda leaf: leaf.sum().backward(inputs=[]),
+        "`inputs` argument to `backward()` cannot be empty",
+    ),
     "input without grad": (
         NoGraphError,
         lambda leaf, constant: ag.autograd.grad(leaf.sum(), [leaf, constant]),

@@ -1,0 +1,306 @@
+"""Hooks: functions of users that a backward pass calls at a tensor or a node.
+
+A node with hooks gets a variant of its own, whose rule calls them around the real one. The walk does not know of it, so
+nodes without hooks pay nothing.
+
+Order, as in PyTorch: hooks of the tensor in the order of registration, what `retain_grad` keeps, hooks before the node,
+the node, hooks after it; at a leaf: hooks of the tensor, hooks before, accumulation, hooks after accumulation, hooks
+after.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from weakref import ref
+
+from agnograd.core import reverse, walk
+from agnograd.core.array import Array, innermost
+from agnograd.core.cotangent import Outputs
+from agnograd.core.gradient import add_to_grad
+from agnograd.core.level import reset_recording, set_recording, zero_safety
+from agnograd.core.op import Variant
+from agnograd.core.reverse import LeafVariant, Node, Static, is_leaf, shown
+from agnograd.core.table import spaces
+from agnograd.core.views import settled
+from agnograd.errors import CotangentError, HookError
+
+Hook = Callable[..., Any]
+_ids = itertools.count()
+
+
+class RemovableHandle:
+    """What registers a hook returns this: ``remove()``, or the end of a ``with`` block, takes the hook away."""
+
+    __slots__ = ("_others", "_place", "id")
+
+    def __init__(self, hook: Hook, place: dict[int, Hook], others: Sequence[RemovableHandle] = ()) -> None:
+        self.id = next(_ids)
+        self._place = place
+        self._others = others
+        place[self.id] = hook
+
+    @classmethod
+    def of(cls, handles: Sequence[RemovableHandle]) -> RemovableHandle:
+        """One handle for several."""
+        return cls(_nothing, {}, handles)
+
+    def remove(self) -> None:
+        """Take the hook away; a second time does nothing."""
+        self._place.pop(self.id, None)
+        for handle in self._others:
+            handle.remove()
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.remove()
+
+
+@contextmanager
+def users_code(raw: bool) -> Iterator[None]:
+    """Run code of the user within a pass: where its cotangents are raw arrays, nothing is recorded.
+
+    Where they are wrappers the pass itself is recorded, or a transformation outside of it records.
+    """
+    if not raw:
+        yield
+        return
+    token = set_recording(False)
+    try:
+        yield
+    finally:
+        reset_recording(token)
+
+
+def is_raw(g: Any) -> bool:
+    """Whether a cotangent is no wrapper."""
+    return not isinstance(g.any if type(g) is Outputs else g, Array)
+
+
+def _nothing(*args: Any) -> None:
+    """The hook of a handle that stands for others."""
+
+
+class Hooks:
+    """The hooks of a node.
+
+    Attributes
+    ----------
+    of_tensor, before, after, accumulated : dict
+        Hooks by their numbers: of the tensor that the node made, before and after the node, and after a leaf's
+        gradient was accumulated.
+    retained : weak reference or None
+        The tensor that keeps its gradient.
+    """
+
+    __slots__ = ("accumulated", "after", "before", "node", "of_tensor", "retained")
+
+    def __init__(self, node: Node) -> None:
+        self.node = ref(node)
+        self.of_tensor: dict[int, Hook] = {}
+        self.before: dict[int, Hook] = {}
+        self.after: dict[int, Hook] = {}
+        self.accumulated: dict[int, Hook] = {}
+        self.retained: ref[Any] | None = None
+
+    def arrive(self, g: Any) -> Any:
+        """A cotangent after the hooks of the tensor."""
+        with users_code(is_raw(g)):
+            for hook in list(self.of_tensor.values()):
+                g = _replaced(g, hook, _called(hook, g))
+        current = walk.current()
+        node = self.node()
+        if current is not None and node in current.wanted:
+            current.results[node] = g
+        tensor = None if self.retained is None else self.retained()
+        if tensor is not None:
+            add_to_grad(tensor, g, current is not None and current.create_graph)
+        return g
+
+    def enter(self, g: Any) -> Any:
+        """Cotangents of the node after the hooks before it."""
+        if not self.before:
+            return g
+        items = g.items if type(g) is Outputs else (g,)
+        with users_code(is_raw(g)):
+            for hook in list(self.before.values()):
+                items = _replaced_all(items, hook, hook(tuple(map(shown, items))))
+        return Outputs(items) if type(g) is Outputs else items[0]
+
+    def leave(self, inputs: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
+        """Cotangents that the node gives, after the hooks after it."""
+        outputs = tuple(map(shown, g.items if type(g) is Outputs else (g,)))
+        with users_code(is_raw(g)):
+            for hook in list(self.after.values()):
+                inputs = _replaced_all(inputs, hook, hook(tuple(map(shown, inputs)), outputs))
+        return inputs
+
+
+def _called(hook: Hook, g: Any) -> Any:
+    given = shown(g)
+    found = hook(given)
+    # What a hook wrote into its argument counts, as it does in PyTorch.
+    return given if found is None else found
+
+
+def _replaced(g: Any, hook: Hook, found: Any) -> Any:
+    """What a hook returned, as the walk needs it.
+
+    Raises
+    ------
+    HookError
+        If it is no tensor.
+    CotangentError
+        If shape, dtype or backend are not those of `g`.
+    """
+    if not isinstance(found, Array):
+        msg = (
+            f"expected a tensor or None, but hook returned {type(found).__name__!r} (hook {_name(hook)!r}). Return a "
+            f"tensor like the gradient, or None to leave it as it is."
+        )
+        raise HookError(msg)
+    found = settled(found)
+    for what, old, new in (
+        ("backend", spaces[type(innermost(g))].name, spaces[type(innermost(found))].name),
+        ("size", tuple(g.shape), tuple(found.shape)),
+        ("type", g.dtype, found.dtype),
+    ):
+        if old != new:
+            msg = f"hook {_name(hook)!r} has changed the {what} of value (was {old} got {new}). Return one like it."
+            raise CotangentError(msg)
+    return found if isinstance(g, Array) or found.level is not None else found._array
+
+
+def _replaced_all(items: tuple[Any, ...], hook: Hook, found: Any) -> tuple[Any, ...]:
+    if found is None:
+        return items
+    if isinstance(found, Array) and len(items) == 1:
+        found = (found,)
+    if not isinstance(found, tuple):
+        msg = (
+            f"expected tuple, but hook returned {type(found).__name__!r} (hook {_name(hook)!r}). Return a tuple of "
+            f"{len(items)} gradients, or None to leave them as they are."
+        )
+        raise HookError(msg)
+    if len(found) != len(items):
+        msg = (
+            f"hook {_name(hook)!r} has returned an incorrect number of values (got {len(found)}, but expected "
+            f"{len(items)})"
+        )
+        raise HookError(msg)
+    return tuple(
+        [
+            new if new is None else new if old is None else _replaced(old, hook, new)
+            for old, new in zip(items, found, strict=True)
+        ]
+    )
+
+
+def _name(hook: Hook) -> str:
+    return getattr(hook, "__qualname__", None) or type(hook).__qualname__
+
+
+class Hooked(Variant):
+    """The variant of one node with hooks."""
+
+    __slots__ = ("hooks", "plain")
+
+    def __init__(self, plain: Variant, hooks: Hooks) -> None:
+        self.plain = plain
+        self.hooks = hooks
+        self.op = plain.op
+        self.needs = plain.needs
+        self.names = plain.names
+        self.kinds = plain.kinds
+
+    def zero_safe(self) -> Variant:
+        """Itself: it asks for the mode when it runs."""
+        return self
+
+    # Methods in the place of the attributes that other variants have: a stored one would make a cycle.
+    def rule(self, xp: Any, g: Any, *saved: Any) -> Any:
+        """The rule with the hooks around it."""
+        return self._around("rule", xp, g, saved)
+
+    def adjoint(self, xp: Any, g: Any, *saved: Any) -> Any:
+        """Its form for complex cotangents."""
+        return self._around("adjoint", xp, g, saved)
+
+    def _around(self, form: str, xp: Any, g: Any, saved: tuple[Any, ...]) -> Any:
+        hooks = self.hooks
+        g = hooks.enter(hooks.arrive(g) if type(g) is not Outputs else g)
+        plain = self.plain.zero_safe() if zero_safety.get() else self.plain
+        found = getattr(plain, form)(xp, g, *saved)
+        if not hooks.after:
+            return found
+        node = hooks.node()
+        assert node is not None
+        several = len(self.needs) > 1
+        inputs = dict(zip(self.needs, found if several else (found,), strict=True))
+        slots = tuple([inputs.get(i) for i in range(node.slots)])
+        slots = hooks.leave(slots, g)
+        return tuple([slots[i] for i in self.needs]) if several else slots[self.needs[0]]
+
+
+class HookedLeaf(LeafVariant):
+    """The variant of a leaf with hooks: its rule ends the path."""
+
+    __slots__ = ("hooks",)
+
+    def __init__(self, hooks: Hooks) -> None:
+        super().__init__()
+        self.hooks = hooks
+        self.kinds = (None,)
+        self.names = ("variable",)
+
+    def rule(self, _: Any, g: Any, variable: Any) -> None:
+        """Run the hooks, and leave the gradient to the pass, or accumulate it where hooks come after that."""
+        hooks = self.hooks
+        g = hooks.arrive(g)
+        current = walk.current()
+        node = hooks.node()
+        assert current is not None
+        assert node is not None
+        if current.accumulate is None:
+            if not current.wanted:
+                current.results[node] = g
+            return
+        if current.wanted and node not in current.wanted:
+            return
+        g = hooks.enter(g)
+        if not hooks.accumulated and not hooks.after:
+            current.results[node] = g
+            return
+        current.results.pop(node, None)
+        current.accumulate(node, g)
+        leaf = variable()
+        with users_code(is_raw(g)):
+            for hook in list(hooks.accumulated.values()):
+                if hook(leaf) is not None:
+                    msg = f"post accumulate grad hooks must return None, {_name(hook)!r} returned something"
+                    raise HookError(msg)
+        hooks.leave((), g)
+
+    adjoint = rule
+
+
+_registering = threading.Lock()
+
+
+def hooks_of(node: Node) -> Hooks:
+    """The hooks of a node, which gets them now if it has none."""
+    with _registering:
+        if node.variant.hooks is None:
+            reverse.any_hooks = True
+            hooks = Hooks(node)
+            if is_leaf(node):
+                node.saved = Static((node.saved,))
+                node.variant = HookedLeaf(hooks)
+            else:
+                node.variant = Hooked(node.variant, hooks)
+        return node.variant.hooks  # type: ignore[no-any-return]
