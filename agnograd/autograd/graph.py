@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agnograd.core import walk
 from agnograd.core.gradient import GradientEdge, differentiated
 from agnograd.core.hooks import Hook, RemovableHandle, hooks_of
 from agnograd.core.reverse import Node, describe, edge, is_leaf
 from agnograd.core.saved import disable_saved_tensors_hooks, saved_tensors_hooks
-from agnograd.spilling import save_on_host, spill
 from agnograd.tensors import Tensor
+
+if TYPE_CHECKING:
+    from agnograd.spilling import save_on_host, spill
 
 __all__ = [
     "GradientEdge",
@@ -26,6 +28,16 @@ __all__ = [
     "spill",
     "timed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Files and temporary folders take a while to import, and few graphs are spilled.
+    if name in ("save_on_host", "spill"):
+        from agnograd import spilling
+
+        return getattr(spilling, name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg, name=name)
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:

@@ -6,7 +6,6 @@ Both are plain dictionaries, filled from above (`agnograd.plugins`), so that an 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -125,6 +124,8 @@ def find(name: str) -> Op:
     """
     op = lookup(name)
     if op is None:
+        import difflib  # only for what is misspelt
+
         close = difflib.get_close_matches(name, OPS, n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
         msg = f"no operation named {name!r}.{hint}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -110,5 +109,7 @@ def check_items(hook: str, items: Iterable[Any], is_built_in: Callable[[str, str
 
 def similar(name: str, known: Iterable[str]) -> str:
     """The end of a sentence that proposes names like `name`; a full stop if there are none."""
+    import difflib  # only for what is misspelt
+
     close = difflib.get_close_matches(str(name), list(known), n=2)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
