@@ -162,6 +162,13 @@ eigvals = composite(
 # -- singular values -------------------------------------------------------------------------------------------------
 
 
+def _gaps(xp: Any, s: Array) -> Array:
+    """``s_j^2 - s_i^2`` as a product, in which nothing cancels but what must, and 1 on the diagonal."""
+    size = s.shape[-1]
+    sums = s[..., None, :] + s[..., :, None]
+    return differences(xp, s) * xp.where(column_minus_row(xp, s, (size, size)) == 0, 1, sums)
+
+
 def _outside(xp: Any, columns: Array, x: Array) -> Array:
     """What of `x` is orthogonal to the columns."""
     return x - xp.matmul(columns, xp.matmul(adjoint(xp, columns), x))
@@ -177,8 +184,7 @@ def _svd_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
     u, v = u[..., :count], v[..., :count]
     vh = adjoint(xp, v)
     row, column = s[..., None, :], s[..., :, None]
-    # s_j^2 - s_i^2, and 1 on the diagonal.
-    gaps = differences(xp, s) * xp.where(column_minus_row(xp, s, (count, count)) == 0, 1, row + column)
+    gaps = _gaps(xp, s)
     turn_u = None if gu is None else xp.matmul(adjoint(xp, u), gu)
     turn_v = None if gv is None else xp.matmul(vh, gv)
     inner = None if gs is None else xp.astype(diagonal_matrix(xp, gs), u.dtype)
@@ -205,7 +211,7 @@ def _svd_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
     v_all = adjoint(xp, vh_all)
     u, v = u_all[..., :count], v_all[..., :count]
     row, column = s[..., None, :], s[..., :, None]
-    gaps = differences(xp, s) * xp.where(column_minus_row(xp, s, (count, count)) == 0, 1, row + column)
+    gaps = _gaps(xp, s)
     tv, tu = xp.matmul(t, v), xp.matmul(adjoint(xp, t), u)
     inner = xp.matmul(adjoint(xp, u), tv)
     opposite = adjoint(xp, inner)
