@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agnograd.core.formulas import is_complex
+from agnograd.core.sample import Sample, Uniform
 
 Array = Any
 
@@ -143,3 +144,15 @@ TALL = [[1.5, -0.25], [0.5, 1.0], [-0.75, 0.25]]
 TALL_COMPLEX = [[1.5 + 0.25j, -0.5j], [0.5, 1.0 - 0.25j], [-0.25j, 0.75 + 0.5j]]
 WIDE = [[1.5, -0.25, 0.5], [0.75, 1.0, -0.5]]
 WIDE_COMPLEX = [[1.5 + 0.25j, -0.5j, 0.25], [0.5, 1.0 - 0.25j, 0.75j]]
+
+# Square, tall, wide, of one element, in stacks, complex, none.
+SHAPES = [
+    Sample((REAL,)),
+    Sample((TALL,)),
+    Sample((WIDE,)),
+    Sample(([[1.5]],)),
+    Sample((STACK,)),
+    Sample((COMPLEX_STACK,)),
+    Sample((TALL_COMPLEX,)),
+    Sample((Uniform(shape=(0, 2, 2)),)),
+]

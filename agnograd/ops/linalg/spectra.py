@@ -25,10 +25,8 @@ from agnograd.ops.linalg.matrices import (
     HERMITIAN_COMPLEX,
     HERMITIAN_STACK,
     REAL,
+    SHAPES,
     STACK,
-    TALL,
-    TALL_COMPLEX,
-    WIDE,
     adjoint,
     column_minus_row,
     diagonal_matrix,
@@ -242,17 +240,6 @@ def _svd_invariant(xp: Any, u: Array, s: Array, vh: Array) -> Arrays:
     )
 
 
-_SHAPES = [
-    Sample((REAL,)),
-    Sample((TALL,)),
-    Sample((WIDE,)),
-    Sample(([[1.5]],)),
-    Sample((STACK,)),
-    Sample((COMPLEX_STACK,)),
-    Sample((TALL_COMPLEX,)),
-    Sample((Uniform(shape=(0, 2, 2)),)),
-]
-
 svd = general(
     "linalg.svd(x, /, *, full_matrices=True)",
     vjp={"x": _svd_vjp},
@@ -260,7 +247,7 @@ svd = general(
     outputs=3,
     doc="A = U diag(s) V^H: ds = Re diag(U^H dA V); the columns that a full matrix adds turn with the space they span",
     invariant=_svd_invariant,
-    samples=[*_SHAPES, *(Sample(sample.arrays, {"full_matrices": False}) for sample in _SHAPES)],
+    samples=[*SHAPES, *(Sample(sample.arrays, {"full_matrices": False}) for sample in SHAPES)],
 )
 
 
@@ -273,7 +260,7 @@ svdvals = general(
     vjp={"x": lambda xp, g, x: _svd_vjp(xp, (None, g, None), _thin(xp, x))},
     jvp={"x": lambda xp, t, x: _svdvals_jvp(xp, t, x)},
     doc="ds = Re diag(U^H dA V), finite where singular values are equal or zero",
-    samples=_SHAPES,
+    samples=SHAPES,
 )
 
 
