@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from agnograd.core.array import Array, innermost
+from agnograd.core.batch import is_batched
 from agnograd.core.conversions import carries_gradient
-from agnograd.core.reverse import describe, raw_space
+from agnograd.core.facts import describe, raw_space
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import settled
 from agnograd.errors import ForeignArrayError, GradientLostError, MixedBackendsError
@@ -48,7 +49,7 @@ class Creation:
             space = raw_space(obj)
             if space is not self._space:
                 if space.is_scalar is None:
-                    raise _mixed(self._space, space, innermost(obj))
+                    raise _mixed(self._space, space, obj)
                 out = OPS["to_backend"].call(obj, self._space.name)
             if dtype is not None and out.dtype != dtype:
                 out = OPS["astype"].call(out, dtype)
@@ -89,7 +90,7 @@ class Creation:
         self, start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True
     ) -> Any:
         """`num` numbers at even distances from `start` to `stop`; 0-d tensors for the two keep their gradients."""
-        if any(isinstance(x, Array) and carries_gradient(settled(x)) for x in (start, stop)):
+        if any(isinstance(x, Array) and (carries_gradient(settled(x)) or is_batched(x)) for x in (start, stop)):
             weight = self.linspace(0.0, 1.0, num, device=device, endpoint=endpoint)
             out = start * (1.0 - weight) + stop * weight
             return out if dtype is None else OPS["astype"].call(out, dtype)
@@ -125,7 +126,10 @@ class Creation:
 
     def empty_like(self, x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
         """A tensor of the shape of `x`, whose values are arbitrary until they are written."""
-        return self._made("empty_like", innermost(settled(x)), dtype=dtype, device=device)
+        raw = innermost(settled(x))
+        if is_batched(x):
+            return self._made("empty", x.shape, dtype=dtype or x.dtype, device=device or raw_space(raw).device(raw))
+        return self._made("empty_like", raw, dtype=dtype, device=device)
 
     def _made(self, name: str, *args: Any, **options: Any) -> Tensor:
         return made(self._space, name, *args, **options)

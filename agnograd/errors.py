@@ -14,6 +14,7 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     ├── AnomalyError(FloatingPointError, RuntimeError)      a NaN or infinity, in anomaly mode
     ├── FunctionError(TypeError, RuntimeError)  methods of a custom function do not fit together
     ├── HookError(TypeError, RuntimeError)      a hook returned what a pass cannot go on with
+    ├── LinearityError(ValueError)              a function that must be linear, and is not
     ├── CotangentError(ValueError, RuntimeError)    shape, dtype, backend or device of a given cotangent
     ├── NotDifferentiableError(TypeError, ValueError, RuntimeError)     a dtype that cannot carry a gradient
     ├── InplaceError(RuntimeError)              a write that would make a gradient wrong
@@ -22,8 +23,14 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     ├── MixedDevicesError(ValueError)           arrays of two devices in one operation
     ├── ForeignArrayError(TypeError)            an array of a library that no backend describes
     ├── EscapedError(RuntimeError)              a value outlived its transformation
+    ├── BatchedValueError(TypeError, ValueError)        a value for each member of a batch, where one is needed
     ├── LevelError(RuntimeError)                a level of forward mode that is not open
+    ├── TreeError(ValueError)                   trees of different structure, a vector that does not fit its tree
+    ├── SparsityError(ValueError)               a sparsity that does not fit its Jacobian
+    ├── ConvergenceError(RuntimeError)          an iteration has not come to its end
+    ├── MissingLibraryError(ImportError)        an optional library that is not installed
     ├── GradcheckError(AssertionError, RuntimeError)    a derivative is wrong
+    ├── ConformanceError(AssertionError)        an operation or a backend that fails tests which all pass
     ├── MissingRuleError(NotImplementedError)   an operation without a derivative
     ├── UnsupportedError(NotImplementedError)   an operation that a backend lacks
     ├── RuleError(TypeError)                    a rule that cannot be registered
@@ -93,6 +100,10 @@ class CotangentError(AgnogradError, ValueError, RuntimeError):
     """A cotangent does not fit its output in shape, dtype, backend or device."""
 
 
+class LinearityError(AgnogradError, ValueError):
+    """A function that is to be transposed is not linear."""
+
+
 class NotDifferentiableError(AgnogradError, TypeError, ValueError, RuntimeError):
     """A dtype cannot carry a gradient."""
 
@@ -121,12 +132,36 @@ class EscapedError(AgnogradError, RuntimeError):
     """A value was used after the transformation that made it had ended."""
 
 
+class BatchedValueError(AgnogradError, TypeError, ValueError):
+    """Under vmap there is a value for each member of a batch, where one is needed, or a shape depends on it."""
+
+
 class LevelError(AgnogradError, RuntimeError):
     """A level of forward mode was named that is not open here."""
 
 
+class TreeError(AgnogradError, ValueError):
+    """Trees have different structures, or a vector does not fit its tree."""
+
+
+class SparsityError(AgnogradError, ValueError):
+    """A pattern of sparsity that is not that of the Jacobian."""
+
+
+class ConvergenceError(AgnogradError, RuntimeError):
+    """An iteration did not reach its tolerance in the steps it was given."""
+
+
+class MissingLibraryError(AgnogradError, ImportError):
+    """An optional library that was asked for is not installed."""
+
+
 class GradcheckError(AgnogradError, AssertionError, RuntimeError):
     """A derivative is wrong; the message says which, and by how much."""
+
+
+class ConformanceError(AgnogradError, AssertionError):
+    """An operation or a backend fails tests that all have to pass; the message says which."""
 
 
 class MissingRuleError(AgnogradError, NotImplementedError):
@@ -171,6 +206,10 @@ class AgnogradWarning(UserWarning):
 
 class PluginLoadWarning(AgnogradWarning):
     """A plugin was skipped."""
+
+
+class BatchLoopWarning(AgnogradWarning):
+    """An operation without a batching rule runs in a loop."""
 
 
 class GradientLostWarning(AgnogradWarning):

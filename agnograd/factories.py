@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from agnograd.core.array import Array, innermost
-from agnograd.core.reverse import raw_space
+from agnograd.core.array import Array
+from agnograd.core.batch import detached
+from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.creation import raw_asarray, shape_of
+from agnograd.errors import NotDifferentiableError
 from agnograd.namespaces import default_backend, default_float, namespace
-from agnograd.tensors import Tensor, detached
+from agnograd.tensors import Tensor
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -40,7 +42,14 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([1.0000, 2.5000])
     """
     if isinstance(data, Array):
-        data = innermost(detached(data))
+        data = detached(settled(data))
+    if isinstance(data, Array):
+        # Under vmap: a copy for each member.
+        if requires_grad:
+            msg = f"a batch is no leaf of a graph ({describe(data)}): use agnograd.grad within the function"
+            raise NotDifferentiableError(msg)
+        out: Tensor = namespace(raw_space(data).name).asarray(data, dtype=dtype, device=device, copy=True)
+        return out
     space = spaces.known(type(data)) if hasattr(data, "dtype") else None
     if space is None:
         space = spaces.named(default_backend())
@@ -163,11 +172,11 @@ def _random(draw: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_
         _generator[:] = [default_rng()]
     space = spaces.named(default_backend())
     values = getattr(_generator[0], draw)(shape_of(size))
+    dtype = default_float(space) if dtype is None else dtype
+    if short(dtype) == "float32":
+        values = values.astype("float32")  # here: there is less to move, and a library may have no double precision
     raw = space.backend.from_host(values)
-    return _finished(
-        raw_asarray(space, raw, dtype=default_float(space) if dtype is None else dtype, device=device),
-        requires_grad,
-    )
+    return _finished(raw_asarray(space, raw, dtype=dtype, device=device), requires_grad)
 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from agnograd.core import apply as _apply
+from agnograd.core import operands as _operands
 from agnograd.core.array import Array, innermost
 from agnograd.core.cotangent import Partial, Spec
 from agnograd.core.formulas import broadcast_shapes
@@ -235,7 +235,7 @@ def member(owner: str, name: str) -> Any:
 
 
 # Parts of a namespace to the distributions that bring them along.
-_PLUGINS = {"special": "agnograd-special"}
+_PLUGINS = {"scipy": "agnograd-scipy", "special": "agnograd-special"}
 
 
 def _absent(owner: str, name: str) -> AttributeError:
@@ -372,5 +372,5 @@ def _default_array(x: Any) -> Any:
     return spaces.named(default_backend()).module.asarray(x)
 
 
-_apply._default_array[:] = [_default_array]
+_operands._default_array[:] = [_default_array]
 Array._namespace = staticmethod(_namespace_of)

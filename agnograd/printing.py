@@ -6,8 +6,10 @@ from typing import Any
 
 from agnograd.backends.text import INDENT, LINE
 from agnograd.core.array import Array, innermost
+from agnograd.core.batch import Batched, is_batched
+from agnograd.core.facts import raw_space
 from agnograd.core.forward import Dual
-from agnograd.core.reverse import node_class, raw_space
+from agnograd.core.nodes import node_class
 from agnograd.core.views import settled
 from agnograd.namespaces import default_backend, default_float
 from agnograd.tensors import Tensor
@@ -20,10 +22,13 @@ def tensor_text(tensor: Any) -> str:
     while isinstance(value, Dual):
         tangents.append(f"tangent={tensor_text(value.tangent)}".replace("\n", "\n" + " " * (INDENT + len("tangent="))))
         value = settled(value._array)
+    if is_batched(value):
+        inner = f"batched(shape={value.shape}, dtype={_dtype_name(value.dtype)}, {_members(value)})"
+        return _joined(inner[:-1], tangents[::-1]) + ")"
     space = raw_space(value)
     raw = innermost(value)
     parts = []
-    empty = raw.size == 0 and not space.backend.lazy
+    empty = 0 in raw.shape and not space.backend.lazy
     if empty and raw.ndim != 1:
         parts.append(f"size={tuple(raw.shape)}")
     if not space.backend.lazy and raw.dtype not in _tacit(space, empty):
@@ -65,5 +70,12 @@ def _dtype_name(dtype: Any) -> str:
     return str(dtype).rpartition(".")[2]
 
 
+def _members(value: Any) -> str:
+    while not isinstance(value, Batched):
+        value = value._array
+    return f"size={value._array.shape[0]}, level={value.level.serial} of {value.level.name}"
+
+
 Tensor.__repr__ = tensor_text  # type: ignore[method-assign]
 Dual.__repr__ = tensor_text  # type: ignore[method-assign]
+Batched.__repr__ = tensor_text  # type: ignore[method-assign]

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 from weakref import finalize
 
 from agnograd.core.array import Array, innermost, install_operators, new_class
+from agnograd.core.batch import Batched, check_single, detached
+from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.forward import Dual
 from agnograd.core.gradient import retain, retains_grad, run_backward
 from agnograd.core.hooks import RemovableHandle, hooks_of
 from agnograd.core.inplace import write
 from agnograd.core.level import ROOT
+from agnograd.core.methods import install_methods
+from agnograd.core.nodes import Node, Reverse, classes, edge, is_leaf, new_leaf, wrap
 from agnograd.core.recorders import make_call
-from agnograd.core.reverse import (
-    Node,
-    Reverse,
-    classes,
-    describe,
-    edge,
-    is_leaf,
-    new_leaf,
-    prompt_leaves,
-    raw_space,
-    short,
-)
+from agnograd.core.reverse import prompt_leaves
 from agnograd.core.table import OPS, bind_with
-from agnograd.core.views import attach, become, refresh, settled
+from agnograd.core.views import attach, become, refresh, settled, share, writes
 from agnograd.errors import CotangentError, GradientError, InplaceError, NoGraphError, NotDifferentiableError
 
 # Nodes of leaves with hooks, whose requires_grad was turned off: with the flag the hooks come back. By identity, since
@@ -63,20 +57,17 @@ class Tensor(Reverse):
     @property
     def data(self) -> Any:
         """A tensor that shares the value and has no graph. Writing to it writes to this one, unseen by autograd."""
-        return _alias(self)
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
-        value = settled(value)
-        data = value._array if isinstance(value, Reverse) else value
-        settled(self)
-        floats = raw_space(data).floats
-        if self._node is not None and data.dtype not in floats:
+        floats = raw_space(value).floats
+        if self._node is not None and value.dtype not in floats:
             msg = (
-                f"data set to a tensor that requires gradients must be floating point or complex, got {describe(data)}"
+                f"data set to a tensor that requires gradients must be floating point or complex, got {describe(value)}"
             )
             raise NotDifferentiableError(msg)
-        self._array = data
+        share(self, value)
 
     @property
     def _version(self) -> int:
@@ -84,10 +75,7 @@ class Tensor(Reverse):
 
         To look at only: what the graph saved does not change with a write, so that nothing has to be checked.
         """
-        x: Array = self
-        while hasattr(x, "_view"):
-            x = x._view[0]
-        return getattr(x, "_writes", 0)
+        return writes(self)
 
     def detach_(self) -> Tensor:
         """Take this tensor off its graph, in place.
@@ -100,7 +88,7 @@ class Tensor(Reverse):
         if getattr(self, "_view", (None, None))[1] is not None:
             msg = f"a view cannot be detached in place ({describe(self)}): use detach()"
             raise InplaceError(msg)
-        become(self, Tensor(innermost(settled(self)), None))
+        become(self, wrap(detached(settled(self)), None))
         return self
 
     # -- graph -------------------------------------------------------------------------------------------------------
@@ -327,6 +315,7 @@ class Tensor(Reverse):
 
     def numpy(self, *, force: bool = False) -> Any:
         """The values as a NumPy array; from another device or library only with ``force=True``, which copies."""
+        check_single(self, "numpy()")
         data = self.__array__() if not force else innermost(settled(self))
         return raw_space(data).backend.to_host(data)
 
@@ -350,35 +339,37 @@ class Tensor(Reverse):
         data = settled(self)._array
         new = Tensor(raw_space(data).copy(data), None)
         memo[id(self)] = new
+        grad = getattr(self, "_grad", None)
+        if grad is not None:
+            new._grad = deepcopy(grad, memo)
         return new.requires_grad_(self.requires_grad)
 
     def __reduce__(self) -> Any:
         return _unpickled, (settled(self)._array, self.requires_grad)
 
 
-def _deep_copied(self: Dual, memo: dict[int, Any]) -> Any:
+def _deep_copied(self: Array, memo: dict[int, Any]) -> Any:
     """An independent copy of the same level."""
     memo[id(self)] = new = OPS["clone"].call(self)
     return new
 
 
-Dual.__deepcopy__ = _deep_copied  # type: ignore[attr-defined]
+Dual.__deepcopy__ = Batched.__deepcopy__ = _deep_copied  # type: ignore[attr-defined]
 
 
 def _unpickled(data: Any, requires_grad: bool) -> Tensor:
     return Tensor(data, None).requires_grad_(requires_grad)
 
 
-def _alias(x: Array) -> Any:
-    """The value of `x` without graph or tangents, as a view."""
-    new = Tensor(innermost(settled(x)), None)
+def _detach(x: Array) -> Any:
+    """The values without graph or tangents at any level, as a tensor that shares them."""
+    value = detached(settled(x))
+    new = Batched(value._array, value.level) if isinstance(value, Batched) else Tensor(value, None)
     attach(new, x, None, {})
     return new
 
 
-def detached(x: Any) -> Any:
-    """A wrapper without its graph and tangents; anything else as it is."""
-    return _alias(x) if isinstance(x, Array) else x
+Array.detach = _detach  # type: ignore[assignment]
 
 
 # -- states of a tensor ----------------------------------------------------------------------------------------------
@@ -421,6 +412,7 @@ Dual.stale_class = new_class(
     _array=_refreshed("_array"),
     _tangent=_refreshed("_tangent"),
 )
+Batched.stale_class = new_class("Batched", (Batched,), "A view whose base was written to.", _array=_refreshed("_array"))
 classes.plain = Tensor
 classes.nested = _nested
 classes.owner = _owner
@@ -445,105 +437,4 @@ def _operator(name: str) -> Callable[..., Any]:
 
 
 install_operators(_operator, write)
-
-
-# -- methods of tensors and duals: operations under the names that users of PyTorch know -------------------------------
-
-
-def _method(name: str) -> Callable[..., Any]:
-    call = OPS[name].call
-
-    def method(self: Any, *args: Any, **params: Any) -> Any:
-        return call(self, *args, **params)
-
-    method.__name__ = name
-    method.__qualname__ = f"Tensor.{name}"
-    method.__doc__ = f"`agnograd.{name}` of this tensor."
-    return method
-
-
-def _reduction(name: str) -> Callable[..., Any]:
-    call = OPS[name].call
-
-    def method(self: Any, axis: Any = None, **params: Any) -> Any:
-        if axis is None and not params:
-            return call(self)
-        # PyTorch's users say dim and keepdim, NumPy's out=None.
-        axis = params.pop("dim", axis)
-        if "keepdim" in params:
-            params["keepdims"] = params.pop("keepdim")
-        if "ddof" in params:
-            params["correction"] = params.pop("ddof")
-        if params.pop("out", None) is not None:
-            msg = f"{name}(out=...) does not support automatic differentiation"
-            raise RuntimeError(msg)
-        params = {k: v for k, v in params.items() if v is not None}
-        if axis is not None:
-            params["axis"] = axis
-        return call(self, **params)
-
-    method.__name__ = name
-    method.__qualname__ = f"Tensor.{name}"
-    method.__doc__ = f"`agnograd.{name}` of this tensor; ``dim`` and ``keepdim`` are accepted for axis and keepdims."
-    return method
-
-
-_METHODS = (
-    *("abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "conj", "cos", "cosh", "exp", "expm1", "floor"),
-    *("log", "log10", "log1p", "log2", "maximum", "minimum", "matmul", "pow", "reciprocal", "round", "sign", "sin"),
-    *("sinh", "sqrt", "square", "tan", "tanh", "trunc", "astype", "permute_dims", "squeeze", "clip"),
-)
-for _name in _METHODS:
-    setattr(Array, _name, _method(_name))
-for _name in ("sum", "mean", "prod", "max", "min", "std", "var", "any", "all", "argmax", "argmin"):
-    setattr(Array, _name, _reduction(_name))
-
-
-def _reshape(self: Any, *shape: Any) -> Any:
-    """`agnograd.reshape`, sizes as separate arguments or as a tuple."""
-    return OPS["reshape"].call(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-
-
-def _norm(self: Any) -> Any:
-    """Euclidean norm of all elements; its gradient at 0 is 0."""
-    return OPS["norm"].call(self)
-
-
-def _softmax(self: Any, dim: int | tuple[int, ...]) -> Any:
-    """`agnograd.softmax` of this tensor along `dim`."""
-    return OPS["softmax"].call(self, axis=dim)
-
-
-def _log_softmax(self: Any, dim: int | tuple[int, ...]) -> Any:
-    """`agnograd.log_softmax` of this tensor along `dim`."""
-    return OPS["log_softmax"].call(self, axis=dim)
-
-
-def _logsumexp(self: Any, dim: int | tuple[int, ...], keepdim: bool = False) -> Any:
-    """`agnograd.logsumexp` of this tensor over `dim`."""
-    return OPS["logsumexp"].call(self, axis=dim, keepdims=keepdim)
-
-
-def _detach(self: Array) -> Any:
-    """The values without graph or tangent at any level, as a tensor that shares them."""
-    return _alias(self)
-
-
-def _clone(self: Array) -> Any:
-    """An independent copy; gradients flow through it."""
-    return OPS["clone"].call(self)
-
-
-for _name, _function in {
-    "reshape": _reshape,
-    "view": _reshape,
-    "norm": _norm,
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "logsumexp": _logsumexp,
-    "detach": _detach,
-    "clone": _clone,
-    "real": property(OPS["real"].call, doc="Real part."),
-    "imag": property(OPS["imag"].call, doc="Imaginary part."),
-}.items():
-    setattr(Array, _name, _function)
+install_methods()

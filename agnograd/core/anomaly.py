@@ -7,61 +7,86 @@ path changes, and when the mode is off nothing of it is left.
 from __future__ import annotations
 
 import linecache
-import sys
+import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from types import CodeType
+from sys import _getframe as getframe
+from types import CodeType, ModuleType
 from typing import Any
 
-from agnograd.core import apply, recorders, reverse
+from agnograd.core import apply, nodes, recorders
 from agnograd.core.array import Array, innermost
 from agnograd.core.cotangent import Outputs, Partial
-from agnograd.core.reverse import Node, raw_space
+from agnograd.core.facts import raw_space
+from agnograd.core.nodes import Node, next_number, numbers
 from agnograd.errors import AnomalyError
 
-_count = reverse.next_number
-_RECORDERS = (reverse, apply, recorders)
-# The oldest are forgotten: a graph of so many operations is not read line by line. A power of two.
+# The oldest notes are forgotten: a graph of so many operations is not read line by line.
 _MOST = 1 << 17
 
 _lock = threading.Lock()
-# Files of this package's modules, whose frames are not the user's.
-_own: set[str] = set()
+
+
+class _Own(dict[str, bool]):
+    """Whether a file is one of this package, whose frames are not the user's."""
+
+    # By text: pathlib would be loaded for this alone, at each import of agnograd.
+    package = __file__.rpartition(os.sep)[0].removesuffix("core")
+
+    def __missing__(self, file: str) -> bool:
+        found = self[file] = file.startswith(self.package)
+        return found
 
 
 class _Notes:
-    """Code and instruction for each of the last numbers, in a ring.
+    """Where the last numbers were given out.
 
     Attributes
     ----------
     depth : int
         How often the mode was turned on, over all threads.
-    first : int
-        The number at which it was turned on: larger ones, which are older, were not noted.
+    kept : deque of tuple
+        A number, and the code and instruction of the user's call.
+    counters : dict
+        What takes the place of each module's `next_number` while the mode is on.
     """
 
     def __init__(self, most: int) -> None:
         self.depth = 0
-        self.first = 0
-        self.most = most
-        self.codes: list[Any] = []
-        self.instructions: list[int] = []
-        self.count: Callable[[], int] = _count
+        self.kept: deque[tuple[int, CodeType, int]] = deque(maxlen=most)
+        self.counters = _counters(self.kept.append)
 
-    def start(self) -> None:
-        """Note every number from now on."""
-        if not self.codes:
-            # Once: what is allocated, and compiled for its types by the interpreter, again and again costs more.
-            self.codes, self.instructions = [None] * self.most, [0] * self.most
-            self.count = _noting(self.codes, self.instructions)
-        self.first = _count()
 
-    def find(self, number: int) -> tuple[CodeType, int] | None:
-        """The call that a number was given for; None if it was not noted, or is forgotten."""
-        if number >= self.first or number - _count() > self.most or not self.depth:
-            return None
-        code = self.codes[number % self.most]
-        return None if code is None else (code, self.instructions[number % self.most])
+def _counters(note: Callable[[tuple[int, CodeType, int]], None]) -> dict[ModuleType, Callable[[], int]]:
+    own = _Own()
+    users: CodeType | None = None
+
+    def noting(depth: int) -> Callable[[], int]:
+        def noted() -> int:
+            # This is run for each operation: every line counts.
+            nonlocal users
+            number = next(numbers)
+            try:
+                frame: Any = getframe(depth)
+                code = frame.f_code
+                if code is not users:
+                    while own[code.co_filename]:
+                        frame = frame.f_back
+                        code = frame.f_code
+                    users = code
+                note((number, code, frame.f_lasti))
+            except (ValueError, AttributeError):
+                pass  # none of the frames is the user's: a thread runs the operation itself
+            return number
+
+        return noted
+
+    # As many frames as are never the user's are skipped unseen: to make an object of one costs more than to note it.
+    return {recorders: noting(2), apply: noting(4), nodes: noting(2)}
+
+
+_notes = _Notes(_MOST)
 
 
 class Checks:
@@ -107,11 +132,8 @@ def enable() -> None:
     with _lock:
         _notes.depth += 1
         if _notes.depth == 1:
-            modules = [m for name, m in sys.modules.items() if name.partition(".")[0] == "agnograd"]
-            _own.update(f for m in modules if (f := getattr(m, "__file__", None)) is not None)
-            _notes.start()
-            for module in _RECORDERS:
-                module.next_number = _notes.count  # type: ignore[attr-defined]
+            for module, counter in _notes.counters.items():
+                module.next_number = counter  # type: ignore[attr-defined]
 
 
 def disable() -> None:
@@ -119,8 +141,9 @@ def disable() -> None:
     with _lock:
         _notes.depth -= 1
         if _notes.depth == 0:
-            for module in _RECORDERS:
-                module.next_number = _count  # type: ignore[attr-defined]
+            for module in _notes.counters:
+                module.next_number = next_number  # type: ignore[attr-defined]
+            _notes.kept.clear()
 
 
 def enabled() -> bool:
@@ -128,56 +151,29 @@ def enabled() -> bool:
     return _notes.depth > 0
 
 
-def _noting(codes: list[Any], instructions: list[int]) -> Callable[[], int]:
-    """A counter that notes where the function that asks for a number was called."""
-    users: CodeType | None = None
-
-    def elsewhere(frame: Any, number: int) -> int:
-        nonlocal users
-        if frame.f_code.co_filename not in _own:
-            users = frame.f_code
-        while frame is not None and frame.f_code.co_filename in _own:
-            frame = frame.f_back
-        i = number % len(codes)
-        codes[i] = frame and frame.f_code
-        instructions[i] = frame and frame.f_lasti
-        return number
-
-    # Every line counts here: it is run for each operation. Defaults are quicker to find than globals.
-    def noted(
-        count: Callable[[], int] = _count,
-        getframe: Callable[[int], Any] = sys._getframe,
-        codes: list[Any] = codes,
-        instructions: list[int] = instructions,
-        mask: int = len(codes) - 1,
-    ) -> int:
-        number = count()
-        # The frame of the recorder is skipped unseen.
-        frame = getframe(2)
-        code = frame.f_code
-        if code is not users:
-            return elsewhere(frame, number)
-        i = number & mask
-        codes[i] = code
-        instructions[i] = frame.f_lasti
-        return number
-
-    return noted
-
-
-_notes = _Notes(_MOST)
-
-
 def place_of(node: Node) -> str | None:
     """The line of the user's code that made a node, as a traceback shows it."""
-    found = _notes.find(node.number)
+    found = _noted(node)
     if found is None:
         return None
-    code, instruction = found
-    line = next((n for start, stop, n in code.co_lines() if start <= instruction < stop), None)
+    code, line = found
     text = linecache.getline(code.co_filename, line or 0).strip()
     shown = f'  File "{code.co_filename}", line {line}, in {code.co_name}'
     return f"{shown}\n    {text}" if text else shown
+
+
+def site_of(node: Node) -> str | None:
+    """The same in short, ``file:line``."""
+    found = _noted(node)
+    return None if found is None else f"{found[0].co_filename}:{found[1]}"
+
+
+def _noted(node: Node) -> tuple[CodeType, int | None] | None:
+    """The user's code that made a node, and the line in it."""
+    for number, code, instruction in _notes.kept.copy():
+        if number == node.number:
+            return code, next((n for start, stop, n in code.co_lines() if start <= instruction < stop), None)
+    return None
 
 
 def _anomaly(x: Any, checks: Checks) -> str | None:

@@ -5,45 +5,29 @@ The fast paths of `agnograd.core.recorders` come here for everything that is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
+import functools
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
+from agnograd.core import observing
 from agnograd.core.array import Array, innermost, is_wrapper
+from agnograd.core.batch import Batched, batched_level, body_of, run_batched
+from agnograd.core.batched_elements import pushed
 from agnograd.core.cotangent import Spec
+from agnograd.core.facts import carries, namespace_of, raw_space, short
 from agnograd.core.forward import Dual
+from agnograd.core.kept import kept
 from agnograd.core.level import Level, anomaly_checks, recording, records
+from agnograd.core.nodes import NOTHING, Node, Reverse, Static, as_wrapper, classes, next_number, projected, wrap
 from agnograd.core.op import Op, Variant
-from agnograd.core.reverse import (
-    NOTHING,
-    Node,
-    Reverse,
-    Static,
-    as_wrapper,
-    carries,
-    describe,
-    next_number,
-    projected,
-    raw_space,
-    short,
-    wrap,
-)
+from agnograd.core.operands import SCALARS, explained, one_backend
 from agnograd.core.saved import packed
 from agnograd.core.table import OPS, Space, spaces
-from agnograd.core.views import attach, settled
-from agnograd.errors import (
-    ForeignArrayError,
-    GradientLostError,
-    MissingRuleError,
-    MixedBackendsError,
-    MixedDevicesError,
-)
+from agnograd.core.views import attach, settled, steady
+from agnograd.errors import ForeignArrayError, GradientLostError, MissingRuleError
 
 Call = Callable[..., Any]
-
-SCALARS = frozenset((bool, int, float, complex))
 
 
 def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: bool = False) -> Any:
@@ -52,20 +36,28 @@ def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: b
     Raw arrays give a raw array. Operands of lower levels are constants to the level; an operand of a level that is
     not recorded now is replaced by what it holds.
     """
-    found = tuple([settled(x) if isinstance(x, Array) else x for x in operands])
+    found = operands
+    for x in operands:
+        if isinstance(x, Array) and type(x) not in steady and (type(x) is not Dual or x._level.faded):
+            found = tuple([settled(x) if isinstance(x, Array) else x for x in operands])
+            break
+    static = batched_level(params) if params else None
     try:
-        level = highest(found)
-        while level is not None and isinstance(carrier(found, level), Reverse) and not records(level):
+        level, first = _level(found, static)
+        while level is not None and isinstance(first, Reverse) and not records(level):
             found = tuple([_lowered(x, level) for x in found])
-            level = highest(found)
+            level, first = _level(found, static)
         if level is None:
-            ans = _constant(op, found, params, any(isinstance(x, Array) for x in operands))
-        elif isinstance(carrier(found, level), Reverse):
+            ans = _constant(op, found, params, any([isinstance(x, Array) for x in operands]))
+        elif isinstance(first, Reverse):
             data = tuple([_lowered(x, level) for x in found])
-            ans = record(op, found, data, params, apply(op, data, params), level)
-        else:
+            ans = record(op, found, data, params, _below(op, data, params), level)
+        elif isinstance(first, Dual):
             level.check_open()
             ans = _dual(op, found, params, level)
+        else:
+            level.check_open()
+            ans = run_batched(op, found, params, level, static is level)
     except ForeignArrayError:
         if operator:
             return NotImplemented
@@ -73,6 +65,56 @@ def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: b
     if op.view is not None and isinstance(ans, Array) and isinstance(operands[0], Array):
         attach(ans, operands[0], op, params)
     return ans
+
+
+def _below(op: Op, data: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run an operation on what a level holds: raw arrays, or a batch of them, need no search for levels."""
+    if kept() is None:
+        body = body_of(op, data)
+        if body is not None:
+            try:
+                return body(list(data), **params) if op.variadic else body(*data, **params)
+            except Exception:
+                pass  # it is run again below, and explains what went wrong
+        elif op.on_batches is not None and not params:
+            ans = on_members(op, data)
+            if ans is not None:
+                return ans
+    return apply(op, data, params)
+
+
+def on_members(op: Op, operands: Sequence[Any]) -> Any:
+    """The fast path of an elementwise operation on batches or duals of raw arrays; None for all else."""
+    for x in operands:
+        if type(x) is Batched:
+            return op.on_batches(*operands)  # type: ignore[misc]
+        if type(x) is Dual:
+            return _on_duals(op, operands, x._level) if op.tier == "elementwise" else None
+    return None
+
+
+def _on_duals(op: Op, operands: Sequence[Any], level: Level) -> Dual | None:
+    plain = classes.plain
+    data = []
+    for x in operands:
+        if type(x) is Dual:
+            if x._level is not level:
+                return None
+            x = x._array
+        elif type(x) is plain and x._node is None:
+            x = x._array
+        data.append(x)
+    body = body_of(op, data)
+    if body is None or level.closed or kept() is not None or observing.count:
+        return None
+    try:
+        ans = body(*data)
+    except Exception:
+        return None  # it is run again, and explains what went wrong
+    if ans.dtype not in spaces[type(ans)].floats:
+        return None
+    t = pushed(op, operands, data, ans, level)
+    return None if t is None else _fitted(None, ans, t, level)
 
 
 def highest(operands: Sequence[Any]) -> Level | None:
@@ -86,9 +128,23 @@ def highest(operands: Sequence[Any]) -> Level | None:
     return level
 
 
-def carrier(operands: Sequence[Any], level: Level) -> Array:
-    """The first operand of that level."""
-    return next(x for x in operands if isinstance(x, Array) and x.level is level)
+def _level(operands: Sequence[Any], static: Level | None) -> tuple[Level | None, Array | None]:
+    """The innermost level among the operands and that of parameters, with the first operand of it."""
+    level = first = None
+    for x in operands:
+        if isinstance(x, Array):
+            own = x.level
+            if own is not None and (level is None or own.serial > level.serial):
+                level = own
+                first = x
+    if static is not None and (level is None or static.serial > level.serial):
+        return static, None
+    return level, first
+
+
+def carrier(operands: Sequence[Any], level: Level) -> Array | None:
+    """The first operand of that level; None where only a parameter is of it."""
+    return next((x for x in operands if isinstance(x, Array) and x.level is level), None)
 
 
 def _lowered(x: Any, level: Level) -> Any:
@@ -100,14 +156,17 @@ def _lowered(x: Any, level: Level) -> Any:
 
 def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped: bool) -> Any:
     """Operands of no level: raw arrays, Python scalars and tensors that are constants."""
-    data = _one_backend(op, tuple([x._array if isinstance(x, Array) else x for x in operands]))
-    body = op.bodies[type(next(x for x in data if type(x) not in SCALARS))] if data else None
+    data = tuple([x._array if isinstance(x, Array) else x for x in operands]) if wrapped else operands
+    body = body_of(op, data)
     if body is None:
-        msg = f"{op.name} needs at least one array"
-        raise TypeError(msg)
-    kept = _kept.get()
-    if kept is not None and op.name in kept.names:
-        ans = kept.result(partial(_run, op, body, data, params))
+        data = one_backend(op, data)
+        if not data:
+            msg = f"{op.name} needs at least one array"
+            raise TypeError(msg)
+        body = op.bodies[type(next(x for x in data if type(x) not in SCALARS))]
+    keep = kept()
+    if keep is not None and op.name in keep.names:
+        ans = keep.result(partial(_run, op, body, data, params))
     else:
         ans = _run(op, body, data, params)
     return wrap_results(ans) if wrapped else ans
@@ -118,36 +177,6 @@ def _run(op: Op, body: Callable[..., Any], data: tuple[Any, ...], params: dict[s
         return body(list(data), **params) if op.variadic else body(*data, **params)
     except Exception as error:
         raise explained(op, data, params, error) from None
-
-
-class _Kept(NamedTuple):
-    """Results of some operations, which are kept in a first run and taken from there in a second one."""
-
-    names: frozenset[str]
-    again: Iterator[Any] | None
-    results: list[Any]
-
-    def result(self, run: Callable[[], Any]) -> Any:
-        if self.again is not None:
-            found = next(self.again, _kept)
-            return run() if found is _kept else found
-        self.results.append(run())
-        return self.results[-1]
-
-
-_kept: ContextVar[_Kept | None] = ContextVar("agnograd_kept_results", default=None)
-
-
-@contextmanager
-def kept_outputs(
-    names: frozenset[str], again: Iterator[Any] | None, results: list[Any] | None = None
-) -> Iterator[None]:
-    """Keep the results of operations of these names in a list, or take them from an iterator, within a block."""
-    token = _kept.set(_Kept(names, again, [] if results is None else results) if names else _kept.get())
-    try:
-        yield
-    finally:
-        _kept.reset(token)
 
 
 def wrap_results(ans: Any) -> Any:
@@ -283,6 +312,7 @@ def _make_saver(variant: Variant) -> Saver:
     return save
 
 
+@functools.cache
 def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any], Any]:
     if name in op.statics:
         default = op.defaults.get(name)
@@ -294,7 +324,9 @@ def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any
             return lambda data, params, ans: tuple([spec(x) for x in ans])
         return lambda data, params, ans: spec(ans)
     if op.variadic:
-        return lambda data, params, ans: data if name == "arrays" else tuple([spec(x) for x in data])
+        if name == "arrays":
+            return lambda data, params, ans: data
+        return lambda data, params, ans: tuple([spec(x) for x in data])
     if name in op.arrays:
         place = op.arrays.index(name)
         return lambda data, params, ans: data[place]
@@ -314,10 +346,29 @@ def spec(x: Any) -> Spec:
 
 def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Level) -> Any:
     data = tuple([_lowered(x, level) for x in operands])
-    ans = apply(op, data, params)
+    ans = _below(op, data, params)
+    if observing.count and op.connected:
+        call = observing.Call(op.name, raw_space(ans[0] if isinstance(ans, tuple) else ans).name, observing.TANGENT)
+        return observing.observed(call, partial(_with_tangents, op, operands, data, params, ans, level))
+    return _with_tangents(op, operands, data, params, ans, level)
+
+
+def _with_tangents(
+    op: Op,
+    operands: tuple[Any, ...],
+    data: tuple[Any, ...],
+    params: dict[str, Any],
+    ans: Any,
+    level: Level,
+) -> Any:
+    if op.tier == "elementwise" and not isinstance(ans, Array) and ans.dtype in spaces[type(ans)].floats:
+        t = pushed(op, operands, data, ans, level)
+        if t is not None:
+            return _fitted(None, ans, t, level)
     if not op.connected:
         return ans if isinstance(ans, Array) else wrap_results(ans)
-    if isinstance(ans, tuple):
+    several = isinstance(ans, tuple)
+    if several:
         _check_outputs(op, ans)
     elif not carries(ans):
         return _without_gradient(op, ans)
@@ -326,28 +377,30 @@ def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Leve
         for i, x in enumerate(operands)
         if isinstance(x, Dual) and x.level is level
     }
-    several = isinstance(ans, tuple)
-    named = ans
-    if several:
-        ans = tuple(ans)
-    xp = _namespace((*(ans if several else (ans,)), *data, *tangents.values()))
-    if not isinstance(xp, Space):
-        ans, data = as_wrapper(ans), as_wrapper(data)
+    value = tuple(ans) if several else ans
+    xp = _namespace((*(value if several else (value,)), *data, *tangents.values()))
+    guard = None
+    if isinstance(xp, Space):
+        guard = xp.guard
+    else:
+        value, data = as_wrapper(value), as_wrapper(data)
         tangents = {name: as_wrapper(t) for name, t in tangents.items()}
-    values = _values(op, data, params, ans)
+    values = _Values(op, data, params, value)
 
     def run(**replaced: Any) -> Any:
         names = [str(i) for i in range(len(data))] if op.variadic else op.arrays
         arrays = [replaced.get(n, x) for n, x in zip(names, data, strict=True)]
-        return apply(op, tuple(arrays), params)
+        return _below(op, tuple(arrays), params)
 
-    # Rules on raw arrays use operators: these need the right device to be current, as the table's functions do.
-    guard = xp.guard if isinstance(xp, Space) else None
-    with nullcontext() if guard is None else guard(ans[0] if several else ans):
+    if guard is None:
         t = op.jvp(xp, tangents, values, run)
+    else:
+        # Rules on raw arrays use operators: these need the right device to be current, as the table's functions do.
+        with guard(value[0] if several else value):
+            t = op.jvp(xp, tangents, values, run)
     if several:
         ts = (None,) * len(ans) if t is None else t
-        return like_tuple(named, [_with_tangent(xp, x, dx, level) for x, dx in zip(ans, ts, strict=True)])
+        return like_tuple(ans, [_with_tangent(xp, x, dx, level) for x, dx in zip(ans, ts, strict=True)])
     return _with_tangent(xp, ans, t, level)
 
 
@@ -372,10 +425,15 @@ def _without_gradient(op: Op, ans: Any) -> Any:
 def _with_tangent(xp: Any, ans: Any, t: Any, level: Level) -> Any:
     if t is None or not carries(ans):
         return ans if isinstance(ans, Array) else wrap(ans, None)
+    return _fitted(xp, ans, t, level)
+
+
+def _fitted(xp: Any, ans: Any, t: Any, level: Level) -> Dual:
+    """A dual of a tangent in the dtype and shape of its value."""
     if t.dtype != ans.dtype:
-        t = xp.astype(t, ans.dtype)
+        t = (xp or namespace_of(t, ())).astype(t, ans.dtype)
     if t.shape != ans.shape and _differ(t.shape, ans.shape):
-        t = xp.broadcast_to(t, ans.shape)
+        t = (xp or namespace_of(t, ())).broadcast_to(t, ans.shape)
     return Dual(ans, t, level)
 
 
@@ -392,109 +450,17 @@ def _namespace(values: Sequence[Any]) -> Any:
 
 
 class _Values(dict[str, Any]):
-    """Names to values, specs made when they are asked for."""
+    """Names to values, found when they are asked for."""
 
-    def __init__(self, op: Op, data: tuple[Any, ...], params: dict[str, Any], ans: Any) -> None:
-        super().__init__(op.defaults)
-        self.update(params)
-        self["ans"] = ans
-        if op.variadic:
-            self["arrays"] = data
-        else:
-            self.update(zip(op.arrays, data, strict=True))
+    __slots__ = ("_call", "_op")
+
+    def __init__(self, op: Op, *call: Any) -> None:
+        self._op = op
+        self._call = call
 
     def __missing__(self, name: str) -> Any:
-        value = self[name.removesuffix("_spec")]
-        return tuple([spec(x) for x in value]) if isinstance(value, tuple) else spec(value)
-
-
-_values = _Values
-
-
-# -- one backend, one device -----------------------------------------------------------------------------------------
-
-
-def _one_backend(op: Op, data: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Raw operands of one backend; scalars of another library become Python scalars.
-
-    Raises
-    ------
-    MixedBackendsError
-        If there are arrays of two backends.
-    ForeignArrayError
-        If there is something that no backend knows.
-    """
-    try:
-        found = [(x, spaces[type(x)]) for x in data if type(x) not in SCALARS]
-    except ForeignArrayError:
-        raise _foreign(op, data) from None
-    if all(space is found[0][1] for _, space in found):
-        return data if found else _default_backend(data)
-    arrays = [(x, space) for x, space in found if space.is_scalar is None or not space.is_scalar(x)]
-    target = arrays[0][1] if arrays else found[0][1]
-    for x, space in arrays:
-        if space is not target:
-            first = arrays[0][0]
-            msg = (
-                f"{op.name} got arrays of two backends, {target.name} and {space.name}: {describe(first)}; "
-                f"{describe(x)}. Nothing is converted silently: convert one, for example with "
-                f"agnograd.to_backend(x, {target.name!r})."
-            )
-            raise MixedBackendsError(msg)
-    return tuple([x if type(x) in SCALARS or spaces[type(x)] is target else x.item() for x in data])
-
-
-def _default_backend(data: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Python scalars alone become arrays of the default backend."""
-    return tuple([default_array(x) for x in data])
-
-
-def default_array(x: Any) -> Any:
-    """A Python scalar as a raw array of the default backend; set by `agnograd.namespaces`."""
-    return _default_array[0](x)
-
-
-_default_array: list[Callable[[Any], Any]] = []
-
-
-def _foreign(op: Op, data: tuple[Any, ...]) -> ForeignArrayError:
-    i, x = next((i, x) for i, x in enumerate(data) if type(x) not in SCALARS and spaces.known(type(x)) is None)
-    type_ = type(x)
-    kind = f"{type_.__module__}.{type_.__qualname__}".removeprefix("builtins.")
-    if hasattr(x, "shape") and hasattr(x, "dtype"):
-        kind = f"{kind} (shape {x.shape}, {x.dtype})"
-    place = f"array {i}" if op.variadic else f"its argument {op.arrays[i]}"
-    return ForeignArrayError(
-        f"{op.name} got an object of type {kind} for {place}: that is neither a number nor an array of a registered "
-        f"backend. Convert it with agnograd.asarray, or register a backend for its type (see agnograd.hookspecs)."
-    )
-
-
-def explained(op: Op, data: tuple[Any, ...], params: dict[str, Any], error: Exception) -> Exception:
-    """The error of a backend, with what was asked of it; devices that differ and wrong parameters are named."""
-    described = []
-    devices = []
-    names = map(str, range(len(data))) if op.variadic else op.arrays
-    for name, x in zip(names, data, strict=True):
-        if type(x) in SCALARS:
-            described.append(f"{name}: a Python {type(x).__name__}")
-            continue
-        devices.append(str(spaces[type(x)].device(x)))
-        described.append(f"{name}: {describe(x)}")
-    if len(set(devices)) > 1:
-        msg = (
-            f"{op.name} got arrays of two devices, {'; '.join(described)}. Nothing is moved silently: move one with "
-            f"x.to_device(device)."
-        )
-        return MixedDevicesError(msg)
-    unknown = [n for n in params if n not in op.statics]
-    missing = [n for n in op.statics if n not in params and n not in op.defaults]
-    if isinstance(error, TypeError) and (unknown or missing):
-        # The backend would name a function of its own.
-        wrong = [f"has no parameter {n!r}" for n in unknown] + [f"needs {n!r}" for n in missing]
-        error = TypeError(f"{op.name}{op.signature} {' and '.join(wrong)}")
-    error.add_note(f"in agnograd.{op.name}({'; '.join(described)})")
-    return error
+        value = self[name] = _getter(self._op, name)(*self._call)
+        return value
 
 
 def call(name: str, *operands: Any, **params: Any) -> Any:

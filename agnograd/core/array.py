@@ -165,8 +165,9 @@ class Array:
         tolist: Callable[[], Any]
         to_device: Callable[..., Any]
         # Set by `agnograd.tensors`.
-        reshape: Callable[..., Any]
         detach: Callable[[], Any]
+        # Set by `agnograd.core.methods`.
+        reshape: Callable[..., Any]
         clone: Callable[[], Any]
         sum: Callable[..., Any]
         mean: Callable[..., Any]

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 from agnograd.core.array import Array, innermost
+from agnograd.core.batch import check_single, detached
+from agnograd.core.facts import describe, raw_space
 from agnograd.core.forward import Dual
 from agnograd.core.inplace import set_item
 from agnograd.core.level import records
-from agnograd.core.reverse import Reverse, describe, raw_space
+from agnograd.core.nodes import Reverse
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
 from agnograd.errors import GradientLostError, GradientLostWarning
@@ -32,8 +34,10 @@ def carries_gradient(x: Any) -> bool:
     return False
 
 
-def _raw(x: Array) -> Any:
-    return innermost(settled(x))
+def _raw(x: Array, what: str) -> Any:
+    value = settled(x)
+    check_single(value, what)
+    return innermost(value)
 
 
 def item(self: Array) -> Any:
@@ -41,13 +45,13 @@ def item(self: Array) -> Any:
     if self.size not in (1, None):
         msg = f"an array of shape {self.shape} has no single value: item() needs exactly one element"
         raise ValueError(msg)
-    raw = _raw(self)
+    raw = _raw(self, "item()")
     return raw_space(raw).backend.to_scalar(raw)
 
 
 def tolist(self: Array) -> Any:
     """The values as nested lists of Python scalars."""
-    raw = _raw(self)
+    raw = _raw(self, "tolist()")
     return raw_space(raw).backend.to_host(raw).tolist()
 
 
@@ -60,6 +64,7 @@ def array(self: Array, dtype: Any = None, copy: bool | None = None) -> Any:
         If a derivative would be lost.
     """
     value = settled(self)
+    check_single(value, "a plain array")
     if carries_gradient(value):
         msg = (
             f"an array that carries a gradient cannot become a plain array silently ({describe(value)}): the gradient "
@@ -87,6 +92,7 @@ def dlpack(
         If a derivative would be lost.
     """
     value = settled(self)
+    check_single(value, "an export through DLPack")
     if carries_gradient(value):
         msg = f"an array that carries a gradient cannot be exported ({describe(value)}): use detach() for the values"
         raise GradientLostError(msg)
@@ -96,12 +102,13 @@ def dlpack(
 
 def dlpack_device(self: Array) -> Any:
     """Device type and number, as DLPack counts them."""
-    raw = _raw(self)
+    raw = _raw(self, "an export through DLPack")
     return raw_space(raw).backend.dlpack_device(raw)
 
 
 def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:
     value = settled(x)
+    check_single(value, f"{convert.__name__}()")
     if value.size not in (1, None):
         msg = f"only an array of one element becomes a Python {convert.__name__}, this one has shape {value.shape}"
         raise TypeError(msg)
@@ -141,6 +148,7 @@ def _bool(self: Array) -> bool:
     if self.size not in (1, None):
         msg = f"the truth value of an array of shape {self.shape} is ambiguous: use any() or all()"
         raise ValueError(msg)
+    check_single(self, "a truth value")
     return bool(item(self))
 
 
@@ -153,13 +161,13 @@ def _setitem(self: Array, key: Any, value: Any) -> None:
 
 
 def plain_key(x: Array, key: Any) -> Any:
-    """An index for raw arrays: wrappers opened, since an index never carries a gradient, and lists made arrays."""
+    """An index without derivatives, which it never carries: wrappers opened, but batches; lists made arrays."""
     if type(key) is tuple:
         return tuple([plain_key(x, k) for k in key])
     if isinstance(key, Array):
-        return _raw(key)
+        return detached(settled(key))
     if type(key) is list:
-        raw = _raw(x)
+        raw = innermost(settled(x))
         return raw_space(raw).asarray(key, device=raw_space(raw).device(raw))
     return key
 

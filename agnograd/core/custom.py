@@ -10,12 +10,13 @@ from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
-from agnograd.core import reverse, walk
+from agnograd.core import nodes, walk
 from agnograd.core.array import Array, innermost
 from agnograd.core.cotangent import Outputs, Spec
-from agnograd.core.hooks import users_code
+from agnograd.core.facts import carries, describe, raw_space
+from agnograd.core.hooks import given_back, is_raw, users_code
+from agnograd.core.nodes import NOTHING, Node, Reverse, projection, shown, wrap
 from agnograd.core.op import Projection, Variant
-from agnograd.core.reverse import NOTHING, Node, Reverse, carries, describe, projection, raw_space, wrap
 from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, FunctionError
@@ -74,25 +75,25 @@ class Call(Variant):
 
     def rule(self, _: Any, g: Any, *saved: Any) -> Any:
         """Run the class's backward pass on tensors, and check what it returns."""
-        raw = not any(isinstance(x, Array) for x in (g.items if type(g) is Outputs else (g,)))
+        raw = is_raw(g)
         given = g.items if type(g) is Outputs else (g,)
         if self.ctx._materialize:
             given = tuple([zeros(spec) if x is None else x for x, spec in zip(given, self.outputs, strict=True)])
-        given = tuple(map(reverse.shown, given))
-        ctx, saved = self.ctx, tuple(map(reverse.shown, saved))
+        given = tuple(map(shown, given))
+        ctx, saved = self.ctx, tuple(map(shown, saved))
         current = walk.current()
         if current is not None and current.create_graph:
             ctx, saved = self._on_the_graph(saved)
+        level = self.parents[0].level
         token = active.set((ctx, saved, self.parents))
         backward = getattr(self.function, "vjp", None) or self.function.backward
         try:
-            with users_code(raw):
+            with users_code(level):
                 found = backward(ctx, *given)
         finally:
             active.reset(token)
         gradients = self._checked(found if isinstance(found, tuple) else (found,))
-        if raw:
-            gradients = [None if x is None else innermost(x) for x in gradients]
+        gradients = [None if x is None else given_back(x, level, raw) for x in gradients]
         return gradients[0] if len(gradients) == 1 else gradients
 
     adjoint = rule
@@ -156,7 +157,7 @@ def fitting(g: Any, spec: Spec | None, name: str, index: int) -> Any:
         If it is of another backend, device, shape or kind of number.
     """
     assert spec is not None
-    g = reverse.shown(settled(g) if isinstance(g, Array) else g)
+    g = shown(settled(g) if isinstance(g, Array) else g)
     space = raw_space(g)
     if space.name != spec.backend or str(space.device(innermost(g))) != str(spec.device):
         msg = (
@@ -184,14 +185,20 @@ def fitting(g: Any, spec: Spec | None, name: str, index: int) -> Any:
 
 
 def kind_of(x: Any, lower: tuple[Any, ...], outputs: tuple[Any, ...], needs: tuple[int, ...]) -> int | None:
-    """Which argument or output a value is, as `agnograd.core.reverse.reattached` wants to know it."""
+    """Which argument or output a value is, as `agnograd.core.nodes.reattached` wants to know it."""
     if x is None:
         return None
-    for place, i in enumerate(needs):
-        if same(x, lower[i]):
-            return place
-    output = next((i for i, y in enumerate(outputs) if same(x, y)), None)
+    place = place_among(x, [lower[i] for i in needs])
+    if place is not None:
+        return place
+    output = place_among(x, outputs)
     return None if output is None or not carries(x) else -1 if len(outputs) == 1 else -2 - output
+
+
+def place_among(x: Any, values: Sequence[Any]) -> int | None:
+    """Which of some values is `x`: the object itself, and only else one that shares its array."""
+    found = next((i for i, y in enumerate(values) if x is y), None)
+    return next((i for i, y in enumerate(values) if same(x, y)), None) if found is None else found
 
 
 def same(x: Any, y: Any) -> bool:
@@ -211,10 +218,15 @@ def is_array(x: Any) -> bool:
 
 def spec_of(x: Any) -> Spec | None:
     """Shape, dtype and device of what may have a gradient; None of anything else."""
-    if not is_array(x) or not carries(x):
+    return described(x) if is_array(x) and carries(x) else None
+
+
+def described(x: Any) -> Spec | None:
+    """Shape, dtype and device of an array; None of anything else."""
+    if not is_array(x):
         return None
-    raw = innermost(settled(x))
-    return raw_space(raw).spec(raw)
+    x = settled(x)
+    return raw_space(x).spec(x)
 
 
 def zeros(spec: Spec | None) -> Any:
@@ -269,4 +281,4 @@ LOST = object()
 
 def barred(x: Any, node: Node, reason: str = INTERMEDIATE) -> Any:
     """A value that depends on what `node` made, in a way that is not known."""
-    return wrap(value_of(x), Node(reverse.next_number(), Bar(reason), NOTHING, node, None, node.level))
+    return wrap(value_of(x), Node(nodes.next_number(), Bar(reason), NOTHING, node, None, node.level))

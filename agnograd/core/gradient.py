@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from functools import partial
 from typing import Any
 from weakref import ref
 
+from agnograd.core import observing
 from agnograd.core.array import Array, innermost
-from agnograd.core.level import ROOT
-from agnograd.core.reverse import Node, Reverse, backward, describe, edge, is_leaf, leaf_of, raw_space, short, wrap
+from agnograd.core.facts import describe, raw_space, short
+from agnograd.core.level import ROOT, recording_in
+from agnograd.core.nodes import Node, Reverse, edge, is_leaf, leaf_of, wrap
+from agnograd.core.reverse import backward
+from agnograd.core.saved import recorded_mode
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import (
@@ -49,6 +55,12 @@ class GradientEdge:
         space = raw_space(raw)
         zero = space.zeros((), dtype=raw.dtype, device=space.device(raw))
         self._like = wrap(space.broadcast_to(zero, tuple(raw.shape)), None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradientEdge) and self.node is other.node and self.output_nr == other.output_nr
+
+    def __hash__(self) -> int:
+        return hash((self.node, self.output_nr))
 
     def __repr__(self) -> str:
         return f"GradientEdge(node={self.node!r}, output_nr={self.output_nr})"
@@ -188,17 +200,23 @@ def gradients(
         starts.append((nodes[i], g))
     release = not (create_graph if retain_graph is None else retain_graph)
     try:
-        return backward(
-            starts,
-            release=release,
-            create_graph=create_graph,
-            targets=targets,
-            accumulate=partial(_accumulate, create_graph=create_graph) if accumulates else None,
-        )
+        with _mode(create_graph):
+            return backward(
+                starts,
+                release=release,
+                create_graph=create_graph,
+                targets=targets,
+                accumulate=partial(_accumulate, create_graph=create_graph) if accumulates else None,
+            )
     except GraphFreedError as error:
         named = (f"<{node.name()}> ({describe(root)})" for node, root in zip(nodes, roots, strict=True))
         error.add_note(f"in a backward pass from {', '.join(named)}")
         raise
+
+
+def _mode(create_graph: bool) -> AbstractContextManager[None]:
+    """A pass that is to be recorded is recorded, under ``no_grad`` too."""
+    return recording_in(recorded_mode()) if create_graph else nullcontext()
 
 
 def run_backward(
@@ -248,6 +266,8 @@ def differentiated(inputs: Any, name: str) -> list[Any]:
     ------
     NoGraphError
         If one does not require grad.
+    ForeignArrayError
+        If one is no array at all.
     EscapedError
         If one belongs to a transformation of another kind.
     GradientError
@@ -264,10 +284,11 @@ def differentiated(inputs: Any, name: str) -> list[Any]:
                     f"graph. Inside it, use agnograd.grad, vjp or jvp."
                 )
                 raise EscapedError(msg)
-            known = isinstance(x, Array) or spaces.known(type(x)) is not None
+            if not isinstance(x, Array) and spaces.known(type(x)) is None:
+                msg = f"input {i} of {name}() is an object of type {type(x).__name__}: it takes tensors"
+                raise ForeignArrayError(msg)
             msg = (
-                f"one of the differentiated tensors does not require grad: input {i} "
-                f"({describe(x) if known else f'an object of type {type(x).__name__}'}). Create it with "
+                f"one of the differentiated tensors does not require grad: input {i} ({describe(x)}). Create it with "
                 f"requires_grad=True before the outputs are computed."
             )
             raise NoGraphError(msg)
@@ -287,9 +308,10 @@ def listed(tensors: Any, name: str, function: str) -> list[Any]:
 
 def accumulate(results: dict[Node, Any], create_graph: bool) -> None:
     """Add cotangents into the ``grad`` of the leaves that they belong to."""
-    for node, g in results.items():
-        if is_leaf(node):
-            _accumulate(node, g, create_graph)
+    with _mode(create_graph), observing.going_back() if observing.count else nullcontext():
+        for node, g in results.items():
+            if is_leaf(node):
+                _accumulate(node, g, create_graph)
 
 
 def _accumulate(node: Node, g: Any, create_graph: bool) -> None:
@@ -304,10 +326,17 @@ def add_to_grad(tensor: Any, g: Any, create_graph: bool) -> None:
         new = g if isinstance(g, Array) else wrap(g, None)
         old = getattr(tensor, "_grad", None)
         if old is None:
-            tensor._grad = new
-        elif create_graph:
+            # An object of its own: a cotangent may belong to several tensors, and to whoever gave it.
+            tensor._grad = copy(new) if isinstance(g, Reverse) else new
+        elif create_graph or _transformed(old) or _transformed(new):
             tensor._grad = OPS["add"].call(old, new)
         else:
             # The object that the user may hold stays the same; its value is replaced.
             total = OPS["add"].call(wrap(settled(old)._array, None), new)
             old._array = total._array
+
+
+def _transformed(x: Any) -> bool:
+    """Whether a gradient is a value of a transformation, which has to record its sum."""
+    level = settled(x).level
+    return level is not None and level is not ROOT

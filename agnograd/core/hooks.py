@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from weakref import ref
 
 from agnograd.core import reverse, walk
 from agnograd.core.array import Array, innermost
-from agnograd.core.cotangent import Outputs
+from agnograd.core.cotangent import Outputs, Partial
+from agnograd.core.facts import namespace_of
 from agnograd.core.gradient import add_to_grad
-from agnograd.core.level import reset_recording, set_recording, zero_safety
+from agnograd.core.level import ROOT, Level, recording, recording_in, zero_safety
+from agnograd.core.nodes import LeafVariant, Node, Reverse, Static, is_leaf, on_wrappers, shown
 from agnograd.core.op import Variant
-from agnograd.core.reverse import LeafVariant, Node, Static, is_leaf, shown
 from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, HookError
@@ -61,20 +62,38 @@ class RemovableHandle:
         self.remove()
 
 
-@contextmanager
-def users_code(raw: bool) -> Iterator[None]:
-    """Run code of the user within a pass: where its cotangents are raw arrays, nothing is recorded.
+def users_code(level: Level) -> AbstractContextManager[None]:
+    """Run code of the user within a pass through a graph of `level`.
 
-    Where they are wrappers the pass itself is recorded, or a transformation outside of it records.
+    The user's own graph does not grow, unless the pass is recorded. Transformations go on to record: what they are
+    differentiated with respect to may come in through a closure.
     """
-    if not raw:
-        yield
-        return
-    token = set_recording(False)
-    try:
-        yield
-    finally:
-        reset_recording(token)
+    mode = recording()
+    if level is not ROOT or _recorded() or mode is False:
+        return nullcontext()
+    return recording_in(_TRANSFORMATIONS if mode is True else max(mode, _TRANSFORMATIONS))
+
+
+# The mode that records at all levels but the outermost one, True and 0 being those that record there, too.
+_TRANSFORMATIONS = 1
+
+
+def _recorded() -> bool:
+    """Whether the pass is; without one, a node was called, and the mode decides."""
+    current = walk.current()
+    return current is None or current.create_graph
+
+
+def given_back(x: Any, level: Level, raw: bool) -> Any:
+    """What code of the user returned to a pass through a graph of `level`, as the pass goes on with it.
+
+    A constant there, unless the pass is recorded; and an array as the pass has them, `raw` or not, unless a
+    transformation takes part in it.
+    """
+    x = settled(x)
+    while isinstance(x, Reverse) and (x.level is None or (x.level is level and not _recorded())):
+        x = settled(x._array)
+    return x if raw else shown(x)
 
 
 def is_raw(g: Any) -> bool:
@@ -110,11 +129,15 @@ class Hooks:
 
     def arrive(self, g: Any) -> Any:
         """A cotangent after the hooks of the tensor."""
-        with users_code(is_raw(g)):
+        node = self._owner()
+        raw = is_raw(g)
+        with users_code(node.level):
             for hook in list(self.of_tensor.values()):
-                g = _replaced(g, hook, _called(hook, g))
+                given = shown(g)
+                found = hook(given)
+                # What a hook wrote into its argument counts, as it does in PyTorch.
+                g = _replaced(g, hook, given if found is None else found, node.level, raw)
         current = walk.current()
-        node = self.node()
         if current is not None and node in current.wanted:
             current.results[node] = g
         tensor = None if self.retained is None else self.retained()
@@ -122,33 +145,36 @@ class Hooks:
             add_to_grad(tensor, g, current is not None and current.create_graph)
         return g
 
-    def enter(self, g: Any) -> Any:
-        """Cotangents of the node after the hooks before it."""
-        if not self.before:
-            return g
-        items = g.items if type(g) is Outputs else (g,)
-        with users_code(is_raw(g)):
+    def enter(self, items: tuple[Any, ...], raw: bool) -> tuple[Any, ...]:
+        """Cotangents of the node's outputs after the hooks before it, which may take them away."""
+        level = self._owner().level
+        with users_code(level):
             for hook in list(self.before.values()):
-                items = _replaced_all(items, hook, hook(tuple(map(shown, items))))
-        return Outputs(items) if type(g) is Outputs else items[0]
+                items = _replaced_all(items, hook, hook(tuple(map(shown, items))), level, raw)
+        return items
 
-    def leave(self, inputs: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
-        """Cotangents that the node gives, after the hooks after it."""
-        outputs = tuple(map(shown, g.items if type(g) is Outputs else (g,)))
-        with users_code(is_raw(g)):
+    def leave(self, inputs: tuple[Any, ...], items: tuple[Any, ...], raw: bool) -> tuple[Any, ...]:
+        """Cotangents that the node gives its inputs, after the hooks after it."""
+        inputs = tuple(map(_whole, inputs))
+        outputs = tuple(map(shown, items))
+        level = self._owner().level
+        with users_code(level):
             for hook in list(self.after.values()):
-                inputs = _replaced_all(inputs, hook, hook(tuple(map(shown, inputs)), outputs))
+                inputs = _replaced_all(inputs, hook, hook(tuple(map(shown, inputs)), outputs), level, raw)
         return inputs
 
+    def _owner(self) -> Node:
+        """The node, which the pass that calls holds."""
+        node = self.node()
+        assert node is not None
+        return node
 
-def _called(hook: Hook, g: Any) -> Any:
-    given = shown(g)
-    found = hook(given)
-    # What a hook wrote into its argument counts, as it does in PyTorch.
-    return given if found is None else found
+
+def _whole(g: Any) -> Any:
+    return g.dense(namespace_of(g.g, ())) if type(g) is Partial else g
 
 
-def _replaced(g: Any, hook: Hook, found: Any) -> Any:
+def _replaced(g: Any, hook: Hook, found: Any, level: Level, raw: bool) -> Any:
     """What a hook returned, as the walk needs it.
 
     Raises
@@ -164,7 +190,6 @@ def _replaced(g: Any, hook: Hook, found: Any) -> Any:
             f"tensor like the gradient, or None to leave it as it is."
         )
         raise HookError(msg)
-    found = settled(found)
     for what, old, new in (
         ("backend", spaces[type(innermost(g))].name, spaces[type(innermost(found))].name),
         ("size", tuple(g.shape), tuple(found.shape)),
@@ -173,10 +198,10 @@ def _replaced(g: Any, hook: Hook, found: Any) -> Any:
         if old != new:
             msg = f"hook {_name(hook)!r} has changed the {what} of value (was {old} got {new}). Return one like it."
             raise CotangentError(msg)
-    return found if isinstance(g, Array) or found.level is not None else found._array
+    return given_back(found, level, raw)
 
 
-def _replaced_all(items: tuple[Any, ...], hook: Hook, found: Any) -> tuple[Any, ...]:
+def _replaced_all(items: tuple[Any, ...], hook: Hook, found: Any, level: Level, raw: bool) -> tuple[Any, ...]:
     if found is None:
         return items
     if isinstance(found, Array) and len(items) == 1:
@@ -193,12 +218,11 @@ def _replaced_all(items: tuple[Any, ...], hook: Hook, found: Any) -> tuple[Any, 
             f"{len(items)})"
         )
         raise HookError(msg)
-    return tuple(
-        [
-            new if new is None else new if old is None else _replaced(old, hook, new)
-            for old, new in zip(items, found, strict=True)
-        ]
-    )
+    if any(old is None and new is not None for old, new in zip(items, found, strict=True)):
+        msg = f"hook {_name(hook)!r} can't replace a None gradient with a non-None value. Return None in its place."
+        raise HookError(msg)
+    pairs = zip(items, found, strict=True)
+    return tuple([None if new is None else _replaced(old, hook, new, level, raw) for old, new in pairs])
 
 
 def _name(hook: Hook) -> str:
@@ -231,19 +255,29 @@ class Hooked(Variant):
         """Its form for complex cotangents."""
         return self._around("adjoint", xp, g, saved)
 
-    def _around(self, form: str, xp: Any, g: Any, saved: tuple[Any, ...]) -> Any:
-        hooks = self.hooks
-        g = hooks.enter(hooks.arrive(g) if type(g) is not Outputs else g)
-        plain = self.plain.zero_safe() if zero_safety.get() else self.plain
-        found = getattr(plain, form)(xp, g, *saved)
+    def _around(self, form: str, xp: Any, g: Any, saved: Sequence[Any]) -> Any:
+        hooks, raw, several = self.hooks, is_raw(g), len(self.needs) > 1
+        items = hooks.enter(g.items if type(g) is Outputs else (hooks.arrive(g),), raw)
+        found: Any
+        if all(x is None for x in items):
+            # Nothing arrives, so nothing leaves.
+            found = (None,) * len(self.needs) if several else None
+        else:
+            plain = self.plain.zero_safe() if zero_safety.get() else self.plain
+            g = Outputs(items) if type(g) is Outputs else items[0]
+            switches = raw and not is_raw(g)
+            if switches:
+                # A transformation takes part from here on, and rules see wrappers throughout.
+                g, saved = on_wrappers(plain, g, saved)
+                xp = namespace_of(g, ())
+            found = getattr(plain, form)(xp, g, *saved)
+            if switches:
+                found = tuple(map(_whole, found)) if several else _whole(found)
         if not hooks.after:
             return found
-        node = hooks.node()
-        assert node is not None
-        several = len(self.needs) > 1
+        node = hooks._owner()
         inputs = dict(zip(self.needs, found if several else (found,), strict=True))
-        slots = tuple([inputs.get(i) for i in range(node.slots)])
-        slots = hooks.leave(slots, g)
+        slots = hooks.leave(tuple([inputs.get(i) for i in range(node.slots)]), items, raw)
         return tuple([slots[i] for i in self.needs]) if several else slots[self.needs[0]]
 
 
@@ -260,31 +294,33 @@ class HookedLeaf(LeafVariant):
 
     def rule(self, _: Any, g: Any, variable: Any) -> None:
         """Run the hooks, and leave the gradient to the pass, or accumulate it where hooks come after that."""
-        hooks = self.hooks
+        hooks, raw = self.hooks, is_raw(g)
         g = hooks.arrive(g)
         current = walk.current()
-        node = hooks.node()
+        node = hooks._owner()
         assert current is not None
-        assert node is not None
         if current.accumulate is None:
             if not current.wanted:
                 current.results[node] = g
             return
         if current.wanted and node not in current.wanted:
             return
-        g = hooks.enter(g)
-        if not hooks.accumulated and not hooks.after:
-            current.results[node] = g
-            return
+        (g,) = hooks.enter((g,), raw)
         current.results.pop(node, None)
-        current.accumulate(node, g)
+        if not hooks.accumulated and not hooks.after:
+            if g is not None:
+                current.results[node] = g
+            return
+        if g is not None:
+            current.accumulate(node, g)
         leaf = variable()
-        with users_code(is_raw(g)):
-            for hook in list(hooks.accumulated.values()):
+        with users_code(node.level):
+            # None where the tensor is gone, and its gradient with it.
+            for hook in [] if leaf is None else list(hooks.accumulated.values()):
                 if hook(leaf) is not None:
                     msg = f"post accumulate grad hooks must return None, {_name(hook)!r} returned something"
                     raise HookError(msg)
-        hooks.leave((), g)
+        hooks.leave((), (g,), raw)
 
     adjoint = rule
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from agnograd.core.apply import record
 from agnograd.core.array import Array
+from agnograd.core.facts import describe, short
 from agnograd.core.level import recording, records
-from agnograd.core.reverse import classes, describe, is_leaf, short
+from agnograd.core.nodes import classes, is_leaf
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import assign, count_write, make_stale, move_retained, root_of, settled
 from agnograd.errors import InplaceError

@@ -85,12 +85,22 @@ def records(level: Level) -> bool:
 
 
 @contextmanager
+def recording_in(mode: bool | int) -> Iterator[None]:
+    """Record in another mode within a block."""
+    token = set_recording(mode)
+    try:
+        yield
+    finally:
+        reset_recording(token)
+
+
+@contextmanager
 def new_level(name: str) -> Iterator[Level]:
     """Open a level for the duration of one call of a transformation."""
     level = Level(name)
     mode = recording()
-    # What records at all levels goes on to do so; a mode of fewer levels ends here.
-    token = set_recording(mode if mode is True or (mode is not False and not mode) else level.serial)
+    # What records goes on to do so: levels that are open within a caller's no_grad, too.
+    token = set_recording(level.serial if mode is False else mode)
     try:
         yield level
     finally:

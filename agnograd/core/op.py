@@ -138,6 +138,11 @@ class Op:
     domain : callable, optional
         ``domain(xp, *arrays)``: the arguments that derivatives are tested with, where the operation is defined for some
         matrices only, say Hermitian ones, and differences must not leave them.
+    batch : callable, optional
+        ``batch(run, arrays, mapped, **params)``: the operation for all members of a batch at once, see
+        `agnograd.core.batching`. An operation without it runs in a loop.
+    batch_statics : callable, optional
+        The same where static parameters differ from member to member.
     """
 
     def __init__(
@@ -156,6 +161,8 @@ class Op:
         outputs: int = 1,
         invariant: Rule | None = None,
         domain: Rule | None = None,
+        batch: Rule | None = None,
+        batch_statics: Rule | None = None,
     ) -> None:
         self.name, arguments = declaration.rstrip(")").split("(", 1)
         self.signature = _signature(arguments)
@@ -181,6 +188,8 @@ class Op:
         self.outputs = outputs
         self.invariant = invariant
         self.domain = domain
+        self.batch = batch
+        self.batch_statics = batch_statics
         self.partials: dict[str, Rule | int] = {}
         self.transposes: dict[str, Rule] = {}
         self.jvps: dict[str, Rule] = {}
@@ -189,9 +198,12 @@ class Op:
         self.changes_backend = False
         self.bodies: dict[type, Callable[..., Any]] = {}
         self.call: Callable[..., Any] = _unbound
+        # Set by `agnograd.core.recorders`, see `agnograd.core.batched_elements.fast_path`.
+        self.on_batches: Callable[..., Any] | None = None
         self._variants: dict[Any, Variant] = {}
         self._zero_safe: dict[Variant, Variant] = {}
         self._projections: list[Projection] = []
+        self._tangent_rules: dict[str, tuple[Rule, tuple[str, ...]]] = {}
         if not self.samples:
             msg = f"operation {self.name!r} has no samples. Every operation is tested from them: give at least one."
             raise RuleError(msg)
@@ -363,25 +375,33 @@ class Op:
     def _argument_jvp(
         self, xp: Any, name: str, t: Array, values: Mapping[str, Any], run: Callable[..., Array]
     ) -> Array:
-        if name in self.jvps:
-            rule, used = standard_form(self.jvps[name], "t")
-            return rule(xp, t, *(values[n] for n in used))
-        if name in self.transposes:
+        if name in self.transposes and name not in self.jvps:
             return run(**{name: t})
+        rule, used = self.tangent_rule(name)
+        if zero_safety.get() and callable(self.partials.get(name)):
+            rule = zero_safe(rule)
+        return rule(xp, t, *[values[n] for n in used])
+
+    def tangent_rule(self, name: str) -> tuple[Rule, tuple[str, ...]]:
+        """``(rule(xp, t, *values), names of the values)`` for one argument."""
+        found = self._tangent_rules.get(name)
+        if found is None:
+            found = self._tangent_rules[name] = self._make_tangent_rule(name)
+        return found
+
+    def _make_tangent_rule(self, name: str) -> tuple[Rule, tuple[str, ...]]:
+        if name in self.jvps:
+            return standard_form(self.jvps[name], "t")
         partial = self.partials.get(name)
         if partial is None:
             msg = f"{self.name!r} has no derivative with respect to its argument {name!r}. Detach that argument."
             raise MissingRuleError(msg)
         if isinstance(partial, int):
-            return t if partial == 1 else -t if partial == -1 else xp.zeros_like(t)
+            return {1: same, -1: negated}.get(partial, zero), ()
         if "g" in parameters(partial):
-            rule, used = standard_form(partial, "g")
-        else:
-            factor, used = standard_form(partial, None)
-            rule = product(factor)
-        if zero_safety.get():
-            rule = zero_safe(rule)
-        return rule(xp, t, *(values[n] for n in used))
+            return standard_form(partial, "g")
+        factor, used = standard_form(partial, None)
+        return product(factor), used
 
 
 class Projection(Variant):

@@ -12,11 +12,14 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from agnograd.core.apply import SCALARS, Call, apply, default_array, record, saver, spec, wrap_results
+from agnograd.core.apply import Call, apply, on_members, record, saver, spec, wrap_results
 from agnograd.core.array import Array
+from agnograd.core.batch import Batched
+from agnograd.core.batched_elements import fast_path
 from agnograd.core.level import recording
+from agnograd.core.nodes import NOTHING, Node, Static, classes, next_number, wrap
 from agnograd.core.op import Op, Variant
-from agnograd.core.reverse import NOTHING, Node, Static, classes, next_number
+from agnograd.core.operands import SCALARS, default_array
 from agnograd.core.table import spaces
 from agnograd.core.views import attach, settled
 
@@ -31,6 +34,7 @@ def make_call(op: Op, operator: bool = False) -> Call:
         Return NotImplemented for an operand of an unknown type instead of raising, as Python's operators must.
     """
     made: Call
+    op.on_batches = fast_path(op)
     if op.tier == "composite":
         made = composite(op)
     elif op.reconnect is not None:
@@ -58,7 +62,9 @@ def reconnected(op: Op, plain: Call) -> Call:
     assert reconnect is not None
 
     def call(x: Any, /, **params: Any) -> Any:
-        return reconnect(x, **params) if isinstance(x, Array) and settled(x).level is not None else plain(x, **params)
+        if not isinstance(x, Array) or isinstance(settled(x), Batched) or settled(x).level is None:
+            return plain(x, **params)
+        return reconnect(x, **params)
 
     return call
 
@@ -70,6 +76,7 @@ def unary(op: Op) -> Call:
     bodies = op.bodies
     variant = op.variant((0,))
     pick = picker(variant)
+    other = beyond(op)
 
     def call(x: Any, /) -> Any:
         try:
@@ -97,7 +104,7 @@ def unary(op: Op) -> Call:
                     return out
         except Exception:
             pass  # it is run again below, and explains what went wrong
-        return apply(op, (x,), {})
+        return other(x)
 
     return call
 
@@ -111,6 +118,7 @@ def binary(op: Op, operator: bool) -> Call:
     both_fitted, left_fitted, right_fitted = [_plan(op, needs, True) for needs in ((0, 1), (0,), (1,))]
     # Only elementwise operations broadcast: the rules of the others know their shapes.
     any_shape = op.tier != "elementwise"
+    other = beyond(op, operator)
 
     def call(x1: Any, x2: Any, /) -> Any:
         try:
@@ -124,9 +132,9 @@ def binary(op: Op, operator: bool) -> Call:
                         data2 = x2._array
                         node2 = x2._node
                         if type(data2) is not kind:
-                            return apply(op, (x1, x2), {}, operator)
+                            return other(x1, x2)
                         if node1 is not None and node2 is not None and node1.level is not node2.level:
-                            return apply(op, (x1, x2), {}, operator)
+                            return other(x1, x2)
                     elif type(x2) is kind:
                         data2 = x2
                         node2 = None
@@ -135,7 +143,7 @@ def binary(op: Op, operator: bool) -> Call:
                         node2 = None
                         same_shape = True
                     else:
-                        return apply(op, (x1, x2), {}, operator)
+                        return other(x1, x2)
                 elif type(x2) is tensor and (type(x1) is float or type(x1) is int):
                     data1 = x1
                     node1 = None
@@ -144,7 +152,7 @@ def binary(op: Op, operator: bool) -> Call:
                     kind = type(data2)
                     same_shape = True
                 else:
-                    return apply(op, (x1, x2), {}, operator)
+                    return other(x1, x2)
                 ans = bodies[kind](data1, data2)
                 second = None
                 if node2 is None:
@@ -180,9 +188,21 @@ def binary(op: Op, operator: bool) -> Call:
                 return out
         except Exception:
             pass  # it is run again below, and explains what went wrong
-        return apply(op, (x1, x2), {}, operator)
+        return other(x1, x2)
 
     return call
+
+
+def beyond(op: Op, operator: bool = False) -> Call:
+    """An operation of one or two arrays that are not plain tensors."""
+    if op.on_batches is None:
+        return lambda *operands: apply(op, operands, {}, operator)
+
+    def other(*operands: Any) -> Any:
+        out = on_members(op, operands)
+        return apply(op, operands, {}, operator) if out is None else out
+
+    return other
 
 
 def _plan(op: Op, needs: tuple[int, ...], fit: bool) -> tuple[Variant, Any]:
@@ -311,14 +331,17 @@ def unhurried(op: Op, operator: bool) -> Call:
 
 
 def composite(op: Op) -> Call:
-    """A function of other operations, run on the namespace of its arrays."""
+    """A function of other operations, run on the namespace of its arrays: all of them wrappers, or none of them."""
     body = op.body
     assert body is not None
 
     def call(*args: Any, **params: Any) -> Any:
         arrays = args[0] if op.variadic and not op.starred else args
-        for x in arrays:
+        for x in (*arrays, *params.values()) if params else arrays:
             if isinstance(x, Array):
+                if len(args) + len(params) > 1:
+                    args = tuple(map(_constant, args))
+                    params = {name: _constant(y) for name, y in params.items()}
                 return body(settled(x).__array_namespace__(), *args, **params)
         for x in arrays:
             space = spaces.known(type(x)) if type(x) not in SCALARS else None
@@ -328,3 +351,8 @@ def composite(op: Op) -> Call:
         return body(spaces[type(default_array(0.0))], *args, **params)
 
     return call
+
+
+def _constant(x: Any) -> Any:
+    """A raw array as a tensor that is constant; anything else as it is."""
+    return x if type(x) in SCALARS or isinstance(x, Array) or spaces.known(type(x)) is None else wrap(x, None)

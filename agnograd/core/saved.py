@@ -7,14 +7,17 @@ nothing here runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from agnograd.core.array import Array, innermost
-from agnograd.core.level import anomaly_checks, recording, set_recording
+from agnograd.core.facts import describe
+from agnograd.core.level import anomaly_checks, recording, recording_in, set_recording
+from agnograd.core.nodes import wrap
 from agnograd.core.op import Variant
 from agnograd.core.table import spaces
-from agnograd.core.views import settled
+from agnograd.core.views import settled, writes
 from agnograd.errors import HookError, SavedError
 
 
@@ -26,7 +29,8 @@ class Pair(NamedTuple):
 
 
 _pairs: ContextVar[tuple[Pair, ...]] = ContextVar("agnograd_saved_hooks", default=())
-_refusal: ContextVar[str | None] = ContextVar("agnograd_saved_hooks_refused", default=None)
+# With what messages hooks are refused here, the innermost one last.
+_refusals: ContextVar[tuple[str, ...]] = ContextVar("agnograd_saved_hooks_refused", default=())
 
 
 class Packed(Sequence[Any]):
@@ -46,18 +50,37 @@ class Packed(Sequence[Any]):
     def __iter__(self) -> Iterator[Any]:
         return iter([_unpacked(item) for item in self._items])
 
+    def unpacked(self) -> list[Any]:
+        """What is kept as it is; None in the place of what was packed."""
+        return [None if type(item) is _Handle else item for item in self._items]
+
 
 class _Handle:
     """A packed array, and what it must be when it comes back."""
 
-    __slots__ = ("dtype", "packed", "shape", "unpack", "wrapped")
+    __slots__ = ("dtype", "level", "packed", "shape", "unpack", "wrapped")
 
-    def __init__(self, x: Any, pair: Pair, wrap: Callable[[Any, None], Any]) -> None:
+    def __init__(self, x: Any, pair: Pair) -> None:
         self.shape = tuple(x.shape)
         self.dtype = x.dtype
         self.wrapped = isinstance(x, Array)
+        # That of a transformation further outside, which goes on through what was saved.
+        self.level = x.level if self.wrapped else None
         self.unpack = pair.unpack
-        self.packed = pair.pack(x if self.wrapped else wrap(x, None))
+        given = x if self.wrapped else wrap(x, None)
+        count = writes(given)
+        with self.mode():
+            self.packed = pair.pack(given)
+        if self.wrapped and writes(given) != count:
+            msg = (
+                f"a saved tensor pack hook is modifying its input in place ({describe(given)}), which a transformation "
+                f"further outside uses, too. Pack a new value."
+            )
+            raise HookError(msg)
+
+    def mode(self) -> AbstractContextManager[None]:
+        """What hooks run in: where a value is no wrapper, nothing is recorded of what they do."""
+        return nullcontext() if self.wrapped else recording_in(False)
 
 
 def packed(variant: Variant, saved: tuple[Any, ...]) -> Any:
@@ -86,9 +109,7 @@ def current_pair() -> Pair | None:
 
 def hold(x: Any, pair: Pair | None) -> Any:
     """A value as it is kept: packed where there are hooks."""
-    from agnograd.core.reverse import wrap
-
-    return x if pair is None else _Handle(x, pair, wrap)
+    return x if pair is None else _Handle(x, pair)
 
 
 def released(item: Any) -> Any:
@@ -101,7 +122,8 @@ def _unpacked(item: Any) -> Any:
         return tuple([_unpacked(x) for x in item])
     if type(item) is not _Handle:
         return item
-    found = item.unpack(item.packed)
+    with item.mode():
+        found = item.unpack(item.packed)
     if not isinstance(found, Array):
         msg = (
             f"output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
@@ -113,6 +135,13 @@ def _unpacked(item: Any) -> Any:
         msg = (
             f"a saved tensor came back with shape {tuple(found.shape)} and dtype {found.dtype}, it was saved with "
             f"shape {item.shape} and dtype {item.dtype}: what unpacks must undo what packs"
+        )
+        raise SavedError(msg)
+    level = item.level
+    if level is not None and not level.faded and found.level is not level:
+        msg = (
+            f"a saved tensor came back without its place in the graph of {level.name!r} around ({describe(found)}), so "
+            f"that derivatives there would be wrong: a pack hook has to return such a tensor as it is."
         )
         raise SavedError(msg)
     return found
@@ -135,7 +164,8 @@ class saved_tensors_hooks:  # noqa: N801 - PyTorch's name
     Raises
     ------
     SavedError
-        Where hooks are disabled, or what comes back has another shape or dtype.
+        Where hooks are disabled; or what comes back has another shape or dtype, or has lost its place in the graph of
+        a transformation around.
 
     Examples
     --------
@@ -152,9 +182,9 @@ class saved_tensors_hooks:  # noqa: N801 - PyTorch's name
         self._pair = Pair(pack_hook, unpack_hook)
 
     def __enter__(self) -> saved_tensors_hooks:
-        refusal = _refusal.get()
-        if refusal is not None:
-            raise SavedError(refusal)
+        refusals = _refusals.get()
+        if refusals:
+            raise SavedError(refusals[-1])
         _pairs.set((*_pairs.get(), self._pair))
         update_mode()
         return self
@@ -179,11 +209,10 @@ class disable_saved_tensors_hooks:  # noqa: N801 - PyTorch's name
     def __enter__(self) -> None:
         if _pairs.get():
             raise SavedError(self._message)
-        self._outer = _refusal.get()
-        _refusal.set(self._message)
+        _refusals.set((*_refusals.get(), self._message))
 
     def __exit__(self, *error: object) -> None:
-        _refusal.set(self._outer)
+        _refusals.set(_refusals.get()[:-1])
 
 
 def recorded_mode() -> bool | int:

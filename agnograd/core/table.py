@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakSet
 
+from agnograd.core import observing
 from agnograd.core.cotangent import Partial, Spec
 from agnograd.core.op import Op
 from agnograd.errors import ForeignArrayError, RuleError, UnknownOperationError, UnsupportedError
@@ -239,6 +240,8 @@ class Space:
             raise UnsupportedError(msg)
         if self.guard is not None and callable(found) and not isinstance(found, type):
             found = _guarded(found, self.guard)
+        if op is not None and observing.count:
+            found = observing.watched(full, self.name, found)
         setattr(self, name, found)
         self.kept.add(name)
         return found
@@ -267,7 +270,8 @@ def _describer(name: str, device: Callable[[Array], Any]) -> Callable[[Array], S
 
 def _dtypes(module: Any, *names: str) -> tuple[Any, ...]:
     # NumPy's dtype names are classes; the dtype of an array is an instance, equal but not identical.
-    return tuple(module.empty((0,), dtype=getattr(module, n)).dtype for n in names if hasattr(module, n))
+    found = [getattr(module, n) for n in names if hasattr(module, n)]
+    return tuple(module.empty((0,), dtype=d).dtype if isinstance(d, type) else d for d in found)
 
 
 def _guarded(function: Callable[..., Any], guard: Callable[[Array], Any]) -> Callable[..., Any]:
@@ -292,9 +296,17 @@ class _Spaces(dict[type, Space]):
     # Set by it too: loads what provides more operations, once.
     load: Callable[[], None] | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Types that no backend knows; emptied where one is added.
+        self.foreign: WeakSet[type] = WeakSet()
+
     def __missing__(self, type_: type) -> Space:
-        space = self.resolve(type_) if self.resolve is not None else None
+        space = None
+        if type_ not in self.foreign:
+            space = self.resolve(type_) if self.resolve is not None else None
         if space is None:
+            self.foreign.add(type_)
             msg = (
                 f"{type_.__module__}.{type_.__qualname__} is no array of a registered backend. Convert it with "
                 f"agnograd.asarray, or register a backend for it (see agnograd.hookspecs)."
@@ -305,10 +317,13 @@ class _Spaces(dict[type, Space]):
 
     def known(self, type_: type) -> Space | None:
         """The namespace of a type, or None where it is no array type."""
-        try:
-            return self[type_]
-        except ForeignArrayError:
-            return None
+        found = self.get(type_)
+        if found is None and type_ not in self.foreign:
+            try:
+                found = self[type_]
+            except ForeignArrayError:
+                return None
+        return found
 
 
 spaces = _Spaces()
@@ -326,7 +341,10 @@ class _Bodies(dict[type, Callable[..., Any]]):
         for part in self.op.name.split("."):
             space = getattr(space, part)
         by_position = self.op.positional_only
-        self[type_] = body = _by_position(space, by_position) if by_position else space
+        body: Callable[..., Any] = _by_position(space, by_position) if by_position else space
+        if self.op.batch_statics is not None and getattr(spaces[type_].backend, "lazy", False):
+            body = _without_wrappers(self.op.name, body)
+        self[type_] = body
         return body
 
 
@@ -339,9 +357,32 @@ def _by_position(function: Callable[..., Any], names: tuple[str, ...]) -> Callab
     return body
 
 
+def _without_wrappers(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """For a lazy library, which would take any object for an index, and find out later that it is none."""
+    from agnograd.core.array import is_wrapper
+
+    def plain(value: Any) -> Any:
+        if type(value) in (tuple, list):
+            return type(value)(map(plain, value))
+        if not is_wrapper(value):
+            return value
+        if value.level is None:
+            return plain(value._array)
+        msg = f"a parameter of {name} belongs to a transformation, and its array does not"
+        raise TypeError(msg)
+
+    def body(*arrays: Any, **params: Any) -> Any:
+        return function(*arrays, **{key: plain(value) for key, value in params.items()})
+
+    return body
+
+
 def forget_bodies() -> None:
     """Look all bodies up again, after kernels or backends were added or removed."""
     for space in list(_made):
         _forget(space, list(space.kept))
     for op in OPS.values():
         op.bodies.clear()
+
+
+observing.refresh.append(forget_bodies)

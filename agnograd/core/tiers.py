@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from agnograd.core.batching import elements
 from agnograd.core.op import Op
 from agnograd.core.rule import Rule
 from agnograd.core.sample import Sample
@@ -47,7 +48,7 @@ def elementwise(
     >>> cube
     <operation cube(x, /), elementwise>
     """
-    op = Op(declaration, tier="elementwise", body=body, samples=samples, doc=doc, arrays=arrays)
+    op = Op(declaration, tier="elementwise", body=body, samples=samples, doc=doc, arrays=arrays, batch=elements)
     _check_arguments(op, partials)
     for rule in partials.values():
         if not isinstance(rule, int):
@@ -66,6 +67,8 @@ def linear(
     aliases: Callable[..., bool] | None = None,
     arrays: Sequence[str] | None = None,
     jointly: Callable[..., Any] | None = None,
+    batch: Rule | None = None,
+    batch_statics: Rule | None = None,
     **transposes: Rule,
 ) -> Op:
     """An operation that is linear in each argument that has a transpose.
@@ -80,10 +83,23 @@ def linear(
     jointly : callable, optional
         ``jointly(xp, g, ..., needs)`` returns a transpose for each position in `needs`, for operations that are linear
         in all arguments together (a sum, not a product): their JVP runs the operation once, on all tangents.
+    batch, batch_statics : callable, optional
+        How it runs under ``vmap``, see `agnograd.core.batching`; in a loop, where none is given.
     **transposes
         For each linear argument ``rule(xp, g, ...)``.
     """
-    op = Op(declaration, tier="linear", body=body, samples=samples, doc=doc, view=view, aliases=aliases, arrays=arrays)
+    op = Op(
+        declaration,
+        tier="linear",
+        body=body,
+        samples=samples,
+        doc=doc,
+        view=view,
+        aliases=aliases,
+        arrays=arrays,
+        batch=batch,
+        batch_statics=batch_statics,
+    )
     _check_arguments(op, transposes)
     for rule in transposes.values():
         op.check_names(rule, ("g",))
@@ -108,6 +124,8 @@ def general(
     invariant: Rule | None = None,
     domain: Rule | None = None,
     jointly: Callable[..., Any] | None = None,
+    batch: Rule | None = None,
+    batch_statics: Rule | None = None,
 ) -> Op:
     """An operation with a rule of its own for each argument and mode.
 
@@ -129,6 +147,8 @@ def general(
     jointly : callable, optional
         ``jointly(xp, g, ..., needs)`` returns a cotangent, of the shape and dtype of its argument, for each position in
         `needs`: used in place of `vjp` where several arguments need one and the rules have work in common.
+    batch, batch_statics : callable, optional
+        How it runs under ``vmap``, see `agnograd.core.batching`; in a loop, where none is given.
     """
     op = Op(
         declaration,
@@ -140,6 +160,8 @@ def general(
         outputs=outputs,
         invariant=invariant,
         domain=domain,
+        batch=batch,
+        batch_statics=batch_statics,
     )
     if set(vjp) != set(jvp):
         msg = f"{op.name!r} has a VJP for {sorted(vjp)} and a JVP for {sorted(jvp)}: give both for each argument"
@@ -165,6 +187,8 @@ def nondifferentiable(
     doc: str = "",
     arrays: Sequence[str] | None = None,
     reconnect: Callable[[Any], Any] | None = None,
+    batch: Rule | None = None,
+    batch_statics: Rule | None = None,
 ) -> Op:
     """An operation whose output never carries a gradient: comparisons, indices, truth values.
 
@@ -173,6 +197,8 @@ def nondifferentiable(
     reconnect : callable, optional
         ``reconnect(x)``: the outputs for an array that may carry a gradient, written with other operations, where some
         of them are elements of it.
+    batch, batch_statics : callable, optional
+        How it runs under ``vmap``, see `agnograd.core.batching`; in a loop, where none is given.
     """
     return Op(
         declaration,
@@ -183,6 +209,8 @@ def nondifferentiable(
         connected=False,
         arrays=arrays,
         reconnect=reconnect,
+        batch=batch,
+        batch_statics=batch_statics,
     )
 
 

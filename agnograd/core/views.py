@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any
 from weakref import ref
 
-from agnograd.core.array import Array, innermost
+from agnograd.core.array import Array
+from agnograd.core.batch import Batched, detached
 from agnograd.core.forward import Dual
-from agnograd.core.level import recording, reset_recording, set_recording
+from agnograd.core.level import recording, records, reset_recording, set_recording
+from agnograd.core.nodes import Node, Reverse, classes, is_leaf, wrap
 from agnograd.core.op import Op
-from agnograd.core.reverse import Node, Reverse, classes, is_leaf, wrap
 
 
 def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
@@ -33,8 +34,14 @@ def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> Non
         live[:] = [r for r in live if r() is not None]
 
 
+# Classes whose instances are settled as they are, known once one came up.
+steady: set[type] = set()
+
+
 def settled(x: Any) -> Any:
     """`x` itself with a value of its own, or the wrapper that it stands for."""
+    if type(x) in steady or (type(x) is Dual and not x._level.faded):
+        return x
     while isinstance(x, Array):
         if isinstance(x, x.stale_class):
             refresh(x)
@@ -46,12 +53,14 @@ def settled(x: Any) -> Any:
             x._tangent = None
             _stand_for(x, wrap(x._array, None) if not isinstance(x._array, Array) else x._array)
         else:
+            if not isinstance(x, Dual):
+                steady.add(type(x))
             return x
     return x
 
 
 def _plain_class(x: Array) -> type[Array]:
-    plain: type[Array] = classes.plain if isinstance(x, Reverse) else Dual
+    plain: type[Array] = classes.plain if isinstance(x, Reverse) else Dual if isinstance(x, Dual) else Batched
     return plain
 
 
@@ -61,7 +70,8 @@ def refresh(view: Array) -> None:
     view.__class__ = _plain_class(view)
     live = settled(base)
     if op is None:
-        view._array = innermost(live)
+        value = detached(live)
+        view._array = value._array if isinstance(value, Batched) else value
         return
     node = getattr(view, "_node", None)
     if node is not None and is_leaf(node):
@@ -96,6 +106,9 @@ def become(x: Array, new: Any) -> None:
         x.__class__ = Dual
         x._array = new._array
         x._tangent = new._tangent
+    elif isinstance(new, Batched) and isinstance(x, Batched) and x.level is new.level:
+        x.__class__ = Batched
+        x._array = new._array
     elif isinstance(x, Dual) and (new.level is None or new.level.serial < x._level.serial):
         # Overwritten with something that has no tangent here: a constant of this level.
         _stand_for(x, new)
@@ -151,12 +164,12 @@ def assign(x: Array, new: Any) -> None:
         # An alias made by detach() or data: the base takes the value and keeps its graph.
         token = set_recording(False)
         try:
-            assign(base, wrap(innermost(settled(new)), None))
+            assign(base, wrap(detached(settled(new)), None))
         finally:
             reset_recording(token)
         if new.level is not None:
             # What was written has a graph, which the alias alone takes over: from here on they are two.
-            del x._view
+            _release(x)
             x.__class__ = _plain_class(x)
             become(x, new)
         return
@@ -164,15 +177,71 @@ def assign(x: Array, new: Any) -> None:
     assign(base, op.view(settled(base), new, **params))
 
 
+def _release(x: Array) -> None:
+    """Make a view an array of its own."""
+    base = x._view[0]
+    x._writes = writes(base)
+    base._views = [r for r in base._views or () if r() is not x]
+    del x._view
+
+
+def share(x: Reverse, other: Any) -> None:
+    """Let `x`, as it is in the graph, share the value of another array from now on.
+
+    Its views keep the value that they have, together with what `x` was a view of.
+    """
+    source = _owner_of(settled(other))
+    if settled(x) is not x:
+        x.__class__ = classes.plain
+    if source is _owner_of(x):
+        return
+    views = [view for view in (r() for r in x._views or ()) if view is not None]
+    if views:
+        old = classes.plain(x._array, x._node)
+        if hasattr(x, "_view"):
+            attach(old, *x._view)
+        for view in views:
+            attach(view, old, *view._view[1:])
+        x._views = None
+    if hasattr(x, "_view"):
+        _release(x)
+    value = detached(source)
+    x._array = value
+    if source is not value:
+        attach(x, source, None, {})
+
+
+def _owner_of(x: Any) -> Any:
+    """What an alias without a graph shares the value of."""
+    while hasattr(x, "_view") and x._view[1] is None:
+        x = x._view[0]
+    return x
+
+
 def count_write(x: Array) -> None:
     """Count a write to an array that is no view."""
     x._writes = getattr(x, "_writes", 0) + 1
 
 
+def writes(x: Any) -> int:
+    """How often an array was written to in place; views and aliases share the count."""
+    while hasattr(x, "_view"):
+        x = x._view[0]
+    return getattr(x, "_writes", 0)
+
+
+def _stays(node: Node, new: Any) -> bool:
+    """Whether an array keeps its place in the graph with a new value, unseen by the graph."""
+    mode = recording()
+    if mode is False or mode is True:
+        return mode is False
+    return not records(node.level) and (not isinstance(new, Array) or new.level is None or new.level is node.level)
+
+
 def _overwrite(x: Array, new: Any) -> None:
     count_write(x)
     new = settled(new)
-    if recording() is False and isinstance(x, Reverse) and x._node is not None:
+    if isinstance(x, Reverse) and x._node is not None and _stays(x._node, new):
         x._array = new._array if isinstance(new, Reverse) else new
         x.__class__ = classes.nested if isinstance(x._array, Array) else classes.plain
         return

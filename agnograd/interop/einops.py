@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agnograd.core.array import Array
-from agnograd.core.reverse import raw_space
+from agnograd.core.facts import raw_space
 from agnograd.core.table import OPS
 
 if TYPE_CHECKING:

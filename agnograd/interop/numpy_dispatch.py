@@ -11,7 +11,8 @@ from typing import Any
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.conversions import carries_gradient
-from agnograd.core.reverse import describe, raw_space, wrap
+from agnograd.core.facts import describe, raw_space
+from agnograd.core.nodes import wrap
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
 from agnograd.errors import GradientLostError, UnsupportedError

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from agnograd.core.batching import along, reduced
 from agnograd.core.formulas import Axis, axes_of, edge, expand, keepdims_of, kept
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general
@@ -85,6 +86,7 @@ def _samples(*, kept_axes: bool) -> list[Sample]:
 
 logsumexp = general(
     "logsumexp(x, /, *, axis=None, keepdims=False)",
+    batch=reduced,
     body=_logsumexp,
     vjp={"x": _logsumexp_vjp},
     jvp={"x": _logsumexp_jvp},
@@ -117,6 +119,7 @@ def _softmax_product(xp: Any, t: Array, ans: Array, axis: Axis) -> Array:
 
 softmax = general(
     "softmax(x, /, *, axis=None)",
+    batch=along("axis", None),
     body=_softmax,
     vjp={"x": lambda xp, g, ans, axis: _softmax_product(xp, g, ans, axis)},
     jvp={"x": lambda xp, t, ans, axis: _softmax_product(xp, t, ans, axis)},
@@ -144,6 +147,7 @@ def _log_softmax(xp: Any, x: Array, /, *, axis: Axis = None) -> Array:
 
 log_softmax = general(
     "log_softmax(x, /, *, axis=None)",
+    batch=along("axis", None),
     body=_log_softmax,
     vjp={"x": lambda xp, g, ans, axis: g - xp.exp(ans) * xp.sum(g, axis=axis, keepdims=True)},
     jvp={"x": lambda xp, t, ans, axis: t - xp.sum(t * xp.exp(ans), axis=axis, keepdims=True)},

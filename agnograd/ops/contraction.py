@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from agnograd.core import batched_products
 from agnograd.core.cotangent import Spec
 from agnograd.core.formulas import is_complex
 from agnograd.core.sample import Sample, Uniform
@@ -84,6 +85,7 @@ def _pair(shape1: tuple[int, ...], shape2: tuple[int, ...], labels: str, *kinds:
 
 contract = linear(
     "contract(x1, x2, /, *, labels)",
+    batch=batched_products.contract,
     body=_contract,
     x1=_contract_left,
     x2=_contract_right,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core.batching import elements
 from agnograd.core.cotangent import Spec
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import spaces
@@ -23,6 +24,7 @@ def _to_device_vjp(xp: Any, g: Array, x_spec: Spec) -> Array:
 # The engine casts a cotangent to the dtype of its primal: the transpose has nothing left to do.
 astype = linear(
     "astype(x, dtype, /, *, copy=True, device=None)",
+    batch=elements,
     arrays=("x",),
     x=_same,
     samples=[
@@ -33,12 +35,14 @@ astype = linear(
 )
 clone = linear(
     "clone(x, /)",
+    batch=elements,
     body=lambda xp, x: xp.copy(x),
     x=_same,
     samples=[Sample((Uniform(),)), Sample((Uniform(kind="complex"),))],
 )
 to_device = linear(
     "to_device(x, /, device, *, stream=None)",
+    batch=elements,
     body=lambda xp, x, device, *, stream=None: xp.backend.to_device(x, device, stream),
     x=_to_device_vjp,
     samples=[Sample((Uniform(),), {"device": "same"}), Sample((Uniform(kind="complex"),), {"device": "same"})],
@@ -54,6 +58,7 @@ def _to_backend(xp: Any, x: Array, name: str, *, device: Any = None) -> Array:
 # The only operation whose output belongs to another backend than its argument.
 to_backend = linear(
     "to_backend(x, /, name, *, device=None)",
+    batch=elements,
     body=_to_backend,
     x=lambda xp, g, x_spec: xp.to_backend(g, x_spec.backend, device=x_spec.device),
     samples=[Sample((Uniform(),), {"name": "numpy"}), Sample((Uniform(kind="complex"),), {"name": "numpy"})],

@@ -12,6 +12,7 @@ import operator
 from types import NoneType
 from typing import Any
 
+from agnograd.core.batching import elements
 from agnograd.core.formulas import as_array, binary, edge, is_complex, nonzero, ratio, unary
 from agnograd.core.formulas import sign as sign_of
 from agnograd.core.sample import Sample, Uniform
@@ -193,6 +194,7 @@ atan2 = elementwise(
 
 abs = general(
     "abs(x, /)",
+    batch=elements,
     vjp={"x": lambda xp, g, x: g * sign_of(xp, x)},
     jvp={"x": lambda xp, t, x: xp.real(xp.conj(sign_of(xp, x)) * t)},
     samples=[
@@ -214,12 +216,14 @@ def _sign_vjp(xp: Any, g: Array, x: Array, ans: Array) -> Array:
 
 sign = general(
     "sign(x, /)",
+    batch=elements,
     vjp={"x": _sign_vjp},
     jvp={"x": lambda xp, t, x, ans: _sign_vjp(xp, t, x, ans)},
     samples=[*unary(0.5, 2.0), edge([0.0, -1.0], gradient=([0.0, 0.0],)), edge([0j], gradient=([0j],))],
 )
 conj = general(
     "conj(x, /)",
+    batch=elements,
     body=lambda xp, x: xp.module.conj(x) if is_complex(xp, x) else xp.positive(x),
     vjp={"x": lambda xp, g: xp.conj(g)},
     jvp={"x": lambda xp, t: xp.conj(t)},
@@ -227,12 +231,14 @@ conj = general(
 )
 real = general(
     "real(x, /)",
+    batch=elements,
     vjp={"x": lambda xp, g, x_spec: xp.astype(g, x_spec.dtype)},
     jvp={"x": lambda xp, t: xp.real(t)},
     samples=unary(),
 )
 imag = general(
     "imag(x, /)",
+    batch=elements,
     vjp={"x": lambda xp, g, x_spec: xp.astype(g, x_spec.dtype) * 1j},
     jvp={"x": lambda xp, t: xp.imag(t)},
     samples=[Sample((Uniform(kind="complex"),)), Sample((Uniform(shape=(2, 3), kind="complex"),))],
@@ -346,12 +352,12 @@ _COMPARED = [*binary(complex_=False), edge(*_TIES)]
 _INTEGERS = [edge([6, 3, 5], [2, 1, 2]), edge([6, 3, 5], 1)]
 _BOOLEANS = [edge([True, True, False], [True, False, False])]
 
-equal = nondifferentiable("equal(x1, x2, /)", samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
-not_equal = nondifferentiable("not_equal(x1, x2, /)", samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
-less = nondifferentiable("less(x1, x2, /)", samples=_COMPARED)
-less_equal = nondifferentiable("less_equal(x1, x2, /)", samples=_COMPARED)
-greater = nondifferentiable("greater(x1, x2, /)", samples=_COMPARED)
-greater_equal = nondifferentiable("greater_equal(x1, x2, /)", samples=_COMPARED)
+equal = nondifferentiable("equal(x1, x2, /)", batch=elements, samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
+not_equal = nondifferentiable("not_equal(x1, x2, /)", batch=elements, samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
+less = nondifferentiable("less(x1, x2, /)", batch=elements, samples=_COMPARED)
+less_equal = nondifferentiable("less_equal(x1, x2, /)", batch=elements, samples=_COMPARED)
+greater = nondifferentiable("greater(x1, x2, /)", batch=elements, samples=_COMPARED)
+greater_equal = nondifferentiable("greater_equal(x1, x2, /)", batch=elements, samples=_COMPARED)
 
 
 def _isclose(xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
@@ -364,6 +370,7 @@ def _isclose(xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 
 
 isclose = nondifferentiable(
     "isclose(x1, x2, /, rtol=1e-05, atol=1e-08, equal_nan=False)",
+    batch=elements,
     body=_isclose,
     doc="|x1 - x2| <= atol + rtol |x2|, as NumPy's function and array-api-extra's",
     samples=[
@@ -373,17 +380,19 @@ isclose = nondifferentiable(
         edge([1.0, 2.0], 2.0, atol=0.5),
     ],
 )
-isfinite = nondifferentiable("isfinite(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
-isinf = nondifferentiable("isinf(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
-isnan = nondifferentiable("isnan(x, /)", samples=[*unary(), edge([INF, math.nan, 1.0])])
-signbit = nondifferentiable("signbit(x, /)", samples=unary(complex_=False))
-bitwise_and = nondifferentiable("bitwise_and(x1, x2, /)", samples=[*_INTEGERS, *_BOOLEANS])
-bitwise_or = nondifferentiable("bitwise_or(x1, x2, /)", samples=[*_INTEGERS, *_BOOLEANS])
-bitwise_xor = nondifferentiable("bitwise_xor(x1, x2, /)", samples=[*_INTEGERS, *_BOOLEANS])
-bitwise_invert = nondifferentiable("bitwise_invert(x, /)", samples=[edge([6, 3, 5]), edge([True, False])])
-bitwise_left_shift = nondifferentiable("bitwise_left_shift(x1, x2, /)", samples=_INTEGERS)
-bitwise_right_shift = nondifferentiable("bitwise_right_shift(x1, x2, /)", samples=_INTEGERS)
-logical_and = nondifferentiable("logical_and(x1, x2, /)", samples=_BOOLEANS)
-logical_or = nondifferentiable("logical_or(x1, x2, /)", samples=_BOOLEANS)
-logical_xor = nondifferentiable("logical_xor(x1, x2, /)", samples=_BOOLEANS)
-logical_not = nondifferentiable("logical_not(x, /)", samples=[edge([True, False])])
+isfinite = nondifferentiable("isfinite(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
+isinf = nondifferentiable("isinf(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
+isnan = nondifferentiable("isnan(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
+signbit = nondifferentiable("signbit(x, /)", batch=elements, samples=unary(complex_=False))
+bitwise_and = nondifferentiable("bitwise_and(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_or = nondifferentiable("bitwise_or(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_xor = nondifferentiable("bitwise_xor(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_invert = nondifferentiable(
+    "bitwise_invert(x, /)", batch=elements, samples=[edge([6, 3, 5]), edge([True, False])]
+)
+bitwise_left_shift = nondifferentiable("bitwise_left_shift(x1, x2, /)", batch=elements, samples=_INTEGERS)
+bitwise_right_shift = nondifferentiable("bitwise_right_shift(x1, x2, /)", batch=elements, samples=_INTEGERS)
+logical_and = nondifferentiable("logical_and(x1, x2, /)", batch=elements, samples=_BOOLEANS)
+logical_or = nondifferentiable("logical_or(x1, x2, /)", batch=elements, samples=_BOOLEANS)
+logical_xor = nondifferentiable("logical_xor(x1, x2, /)", batch=elements, samples=_BOOLEANS)
+logical_not = nondifferentiable("logical_not(x, /)", batch=elements, samples=[edge([True, False])])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from agnograd.core.batching import along, shifted
 from agnograd.core.cotangent import Spec
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
@@ -94,6 +95,12 @@ def _irfftn_back(xp: Any, g: Array, x_spec: Spec, s: Any, axes: Any, norm: str) 
     return _all_resized(xp, _inner_twice(xp, half, g.shape[last], last), x_spec.shape, over)
 
 
+def _along_several(run: Any, arrays: Any, mapped: Any, s: Any = None, axes: Any = None, **params: Any) -> Array:
+    (x,) = arrays
+    ndim = len(x.shape) - 1
+    return run(x, s=s, axes=shifted(_axes(ndim, s, axes), ndim), **params)
+
+
 _Z = Uniform(shape=(2, 5), kind="complex")
 _X = Uniform(shape=(2, 5))
 
@@ -119,14 +126,14 @@ def _several_axes(x: Uniform) -> list[Sample]:
 _SIGNATURE = "(x, /, *, n=None, axis=-1, norm='backward')"
 _SIGNATURE_N = "(x, /, *, s=None, axes=None, norm='backward')"
 
-fft = linear(f"fft.fft{_SIGNATURE}", x=_fft_back, samples=_one_axis(_Z))
-ifft = linear(f"fft.ifft{_SIGNATURE}", x=_ifft_back, samples=_one_axis(_Z))
-rfft = linear(f"fft.rfft{_SIGNATURE}", x=_rfft_back, samples=_one_axis(_X))
-irfft = linear(f"fft.irfft{_SIGNATURE}", x=_irfft_back, samples=_one_axis(_Z)[:3])
-fftn = linear(f"fft.fftn{_SIGNATURE_N}", x=_fftn_back, samples=_several_axes(_Z))
-ifftn = linear(f"fft.ifftn{_SIGNATURE_N}", x=_ifftn_back, samples=_several_axes(_Z))
-rfftn = linear(f"fft.rfftn{_SIGNATURE_N}", x=_rfftn_back, samples=_several_axes(_X))
-irfftn = linear(f"fft.irfftn{_SIGNATURE_N}", x=_irfftn_back, samples=_several_axes(_Z)[:2])
+fft = linear(f"fft.fft{_SIGNATURE}", batch=along(), x=_fft_back, samples=_one_axis(_Z))
+ifft = linear(f"fft.ifft{_SIGNATURE}", batch=along(), x=_ifft_back, samples=_one_axis(_Z))
+rfft = linear(f"fft.rfft{_SIGNATURE}", batch=along(), x=_rfft_back, samples=_one_axis(_X))
+irfft = linear(f"fft.irfft{_SIGNATURE}", batch=along(), x=_irfft_back, samples=_one_axis(_Z)[:3])
+fftn = linear(f"fft.fftn{_SIGNATURE_N}", batch=_along_several, x=_fftn_back, samples=_several_axes(_Z))
+ifftn = linear(f"fft.ifftn{_SIGNATURE_N}", batch=_along_several, x=_ifftn_back, samples=_several_axes(_Z))
+rfftn = linear(f"fft.rfftn{_SIGNATURE_N}", batch=_along_several, x=_rfftn_back, samples=_several_axes(_X))
+irfftn = linear(f"fft.irfftn{_SIGNATURE_N}", batch=_along_several, x=_irfftn_back, samples=_several_axes(_Z)[:2])
 
 
 def _hfft(xp: Any, x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
@@ -143,11 +150,13 @@ _SHIFTED = [Sample((_X,)), Sample((_X,), {"axes": 1}), Sample((_Z,), {"axes": (0
 
 fftshift = linear(
     "fft.fftshift(x, /, *, axes=None)",
+    batch=along("axes", None),
     x=lambda xp, g, axes: xp.fft.ifftshift(g, axes=axes),
     samples=_SHIFTED,
 )
 ifftshift = linear(
     "fft.ifftshift(x, /, *, axes=None)",
+    batch=along("axes", None),
     x=lambda xp, g, axes: xp.fft.fftshift(g, axes=axes),
     samples=_SHIFTED,
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
+from agnograd.core import batched_indexing
+from agnograd.core.batched_indexing import is_basic
 from agnograd.core.cotangent import Spec, fit, unbroadcast
 from agnograd.core.formulas import edge, is_complex
 from agnograd.core.sample import Sample, Uniform
@@ -28,17 +29,6 @@ def _indexed(*keys: Any, array: Any = _MATRIX) -> list[Sample]:
     return [Sample((array,), {"key": key}) for key in keys]
 
 
-def is_basic(key: Any) -> bool:
-    """Whether a key consists of integers, slices, ellipses and new axes only: no element is taken twice."""
-    for k in key if isinstance(key, tuple) else (key,):
-        # The commonest first: it is asked at each indexing.
-        if type(k) is slice or type(k) is int or k is None or k is Ellipsis:
-            continue
-        if isinstance(k, bool) or not isinstance(k, (slice, Integral)):
-            return False
-    return True
-
-
 def _getitem_vjp(xp: Any, g: Array, x_spec: Spec, key: Any) -> Any:
     return xp.partial_cotangent(g, key, x_spec)
 
@@ -49,6 +39,8 @@ getitem = linear(
     x=_getitem_vjp,
     view=lambda base, value, key: value.__array_namespace__().setitem(base, value, key=key),
     aliases=is_basic,
+    batch=batched_indexing.getitem,
+    batch_statics=batched_indexing.getitem,
     samples=[
         *_indexed(1, (slice(0, 2), slice(None)), (..., 0), (None, slice(None), 2), slice(None, None, 2), (1, 2)),
         *_indexed((slice(None, None, -1),), ...),
@@ -103,6 +95,8 @@ setitem = linear(
     "setitem(x, value, /, *, key)",
     body=_setitem,
     jointly=_setitem_back,
+    batch=batched_indexing.setitem,
+    batch_statics=batched_indexing.setitem,
     samples=[
         Sample((_MATRIX, Uniform(shape=(4,))), {"key": 1}),
         Sample((_MATRIX, Uniform(shape=())), {"key": (slice(0, 2), slice(1, None))}),
@@ -117,6 +111,8 @@ embed = linear(
     doc="zeros of a shape with x added at a key: the transpose of indexing",
     body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key),
     x=lambda xp, g, key: xp.getitem(g, key=key),
+    batch=batched_indexing.embed,
+    batch_statics=batched_indexing.embed,
     samples=[
         Sample((Uniform(shape=(4,)),), {"key": (1, ...), "shape": (3, 4)}),
         Sample((Uniform(shape=(2, 4)),), {"key": (slice(1, None), ...), "shape": (3, 4)}),
@@ -140,6 +136,8 @@ embed_all = linear(
     doc="zeros of a shape with each array added at its key: the transpose of many indexings of one array",
     body=_embed_all,
     jointly=lambda xp, g, keys, needs: [xp.getitem(g, key=keys[i]) for i in needs],
+    batch=batched_indexing.embed_all,
+    batch_statics=batched_indexing.embed_all,
     samples=[
         Sample((Uniform(shape=(4,)),), {"keys": (1,), "shape": (3, 4)}),
         Sample(
@@ -221,6 +219,7 @@ def _scatter_add(xp: Any, x: Array, indices: Array, value: Array) -> Array:
 scatter_add = general(
     "scatter_add(x, indices, value, /)",
     body=_scatter_add,
+    batch=batched_indexing.scatter_add,
     doc="x with value[k] added to x[indices[k]], along the first axis; repeated indices add up",
     vjp={
         "x": lambda xp, g: g,
@@ -250,6 +249,7 @@ take = general(
     "take(x, indices, /, *, axis=None)",
     vjp={"x": _take_vjp},
     jvp={"x": lambda xp, t, indices, axis: xp.take(t, indices, axis=axis)},
+    batch=batched_indexing.take,
     samples=[
         Sample((Uniform(), [0, 2, 0])),
         Sample((_MATRIX, [2, 0, 2, 2]), {"axis": 0}),
@@ -278,6 +278,7 @@ def _along_axis_vjp(xp: Any, g: Array, x_spec: Spec, indices: Array, axis: int) 
 take_along_axis = linear(
     "take_along_axis(x, indices, /, *, axis=-1)",
     x=_along_axis_vjp,
+    batch=batched_indexing.take_along_axis,
     samples=[
         Sample((Uniform(), [2, 0, 2, 2])),
         Sample((_MATRIX, [[3, 0], [1, 1], [-1, 2]])),

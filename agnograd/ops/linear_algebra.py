@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from agnograd.core import batched_products
+from agnograd.core.batching import aligned_along, stacks
 from agnograd.core.cotangent import Spec, fit
 from agnograd.core.formulas import edge, is_complex, ratio
 from agnograd.core.sample import Sample, Uniform
@@ -40,7 +42,9 @@ def _matmul_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
     # A^H G
     if len(x1.shape) == 1:
         a = _conj(xp, x1)
-        return fit(xp, a[:, None] * g[..., None, :] if len(x2_spec.shape) > 1 else a * g, x2_spec)
+        if len(x2_spec.shape) == 1:
+            return fit(xp, a * g, x2_spec)
+        return fit(xp, xp.linalg.outer(a, g) if len(g.shape) == 1 else a[:, None] * g[..., None, :], x2_spec)
     if len(x2_spec.shape) == 1:
         return fit(xp, xp.matmul(_adjoint(xp, x1), g[..., None])[..., 0], x2_spec)
     return fit(xp, xp.matmul(_adjoint(xp, x1), g), x2_spec)
@@ -52,6 +56,7 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]], kind: str = "real")
 
 matmul = linear(
     "matmul(x1, x2, /)",
+    batch=batched_products.matmul,
     x1=_matmul_left,
     x2=_matmul_right,
     samples=[
@@ -64,6 +69,7 @@ matmul = linear(
 )
 matrix_transpose = linear(
     "matrix_transpose(x, /)",
+    batch=stacks,
     x=lambda xp, g: xp.matrix_transpose(g),
     view=lambda base, value: value.mT,
     samples=[Sample((Uniform(shape=(2, 3)),)), Sample((Uniform(shape=(2, 2, 3), kind="complex"),))],
@@ -77,6 +83,7 @@ def _conj_first(xp: Any, g: Array, x1_spec: Spec, x2: Array, axis: int) -> Array
 
 vecdot = linear(
     "vecdot(x1, x2, /, *, axis=-1)",
+    batch=aligned_along,
     x1=_conj_first,
     x2=lambda xp, g, x1, x2_spec, axis: fit(xp, xp.expand_dims(g, axis=axis) * x1, x2_spec),
     samples=[
@@ -124,6 +131,7 @@ def _tensordot_right(xp: Any, g: Array, x1: Array, x2_spec: Spec, axes: Axes) ->
 
 tensordot = linear(
     "tensordot(x1, x2, /, axes=2)",
+    batch=batched_products.tensordot,
     x1=_tensordot_left,
     x2=_tensordot_right,
     samples=[
@@ -150,6 +158,7 @@ def _norm_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
 
 norm = general(
     "norm(x, /)",
+    batch=batched_products.norm,
     body=_norm,
     doc="Euclidean norm of all elements; its gradient x / |x| is 0 at 0",
     vjp={"x": lambda xp, g, x, ans: ratio(xp, g, ans) * x},

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+from agnograd.core import batched_shapes as batching
+from agnograd.core.array import Array as Wrapper
+from agnograd.core.batching import UnknownShape, along
 from agnograd.core.cotangent import Spec, fit, unbroadcast
 from agnograd.core.formulas import broadcast_shapes
 from agnograd.core.sample import Sample, Uniform
@@ -24,6 +27,7 @@ def _on(*cases: dict[str, Any], shape: tuple[int, ...] = (2, 3)) -> list[Sample]
 
 reshape = linear(
     "reshape(x, /, shape, *, copy=None)",
+    batch=batching.reshape,
     x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
     view=lambda base, value, shape, copy=None: value.__array_namespace__().reshape(value, base.shape),
     aliases=lambda shape, copy=None: copy is not True,
@@ -43,6 +47,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
 
 permute_dims = linear(
     "permute_dims(x, /, axes)",
+    batch=batching.permute_dims,
     x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)),
     view=lambda base, value, axes: value.__array_namespace__().permute_dims(value, _inverse(axes)),
     samples=[
@@ -53,6 +58,7 @@ permute_dims = linear(
 )
 expand_dims = linear(
     "expand_dims(x, /, axis)",
+    batch=batching.expand_dims,
     x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
     view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
     samples=[
@@ -63,6 +69,7 @@ expand_dims = linear(
 )
 squeeze = linear(
     "squeeze(x, /, axis)",
+    batch=batching.squeeze,
     x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
     view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
     samples=[
@@ -79,6 +86,7 @@ def _moveaxis_back(xp: Any, g: Array, source: Any, destination: Any) -> Array:
 
 moveaxis = linear(
     "moveaxis(x, source, destination, /)",
+    batch=batching.moveaxis,
     arrays=("x",),
     x=_moveaxis_back,
     view=lambda base, value, source, destination: value.__array_namespace__().moveaxis(value, destination, source),
@@ -90,6 +98,7 @@ moveaxis = linear(
 )
 broadcast_to = linear(
     "broadcast_to(x, /, shape)",
+    batch=batching.broadcast_to,
     x=lambda xp, g, x_spec: unbroadcast(xp, g, tuple(x_spec.shape)),
     samples=[
         *_on({"shape": (2, 2, 3)}),
@@ -129,6 +138,7 @@ def _size(shape: Sequence[int]) -> int:
 
 concat = linear(
     "concat(arrays, /, *, axis=0)",
+    batch=batching.concat,
     jointly=_concat_back,
     samples=[
         Sample((_MATRIX, Uniform(shape=(1, 3)))),
@@ -147,6 +157,7 @@ def _stack_back(xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int, nee
 
 stack = linear(
     "stack(arrays, /, *, axis=0)",
+    batch=batching.stack,
     jointly=_stack_back,
     samples=[
         Sample((_MATRIX, _MATRIX)),
@@ -157,6 +168,7 @@ stack = linear(
 )
 flip = linear(
     "flip(x, /, *, axis=None)",
+    batch=along("axis", None),
     x=lambda xp, g, axis: xp.flip(g, axis=axis),
     samples=[*_on({}, {"axis": 0}, {"axis": (0, -1)}), Sample((_COMPLEX,), {"axis": 1})],
 )
@@ -168,6 +180,7 @@ def _negated(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
 
 roll = linear(
     "roll(x, /, shift, *, axis=None)",
+    batch=batching.roll,
     x=lambda xp, g, shift, axis: xp.roll(g, _negated(shift), axis=axis),
     samples=[
         *_on({"shift": 2}, {"shift": -1, "axis": 1}, {"shift": (1, 2), "axis": (0, 1)}),
@@ -197,10 +210,13 @@ tile = composite(
 )
 
 
-def _pad(xp: Any, x: Array, /, pad_width: Any, mode: str = "constant", *, constant_values: complex = 0) -> Array:
+def _pad(xp: Any, x: Array, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Array:
     if mode != "constant":
         msg = f"pad fills with a constant only, got mode={mode!r}: index x with the places that elements come from"
         raise UnsupportedError(msg)
+    if isinstance(constant_values, Wrapper):
+        # The array itself may be none.
+        xp = constant_values.__array_namespace__()
     for axis, widths in enumerate(_widths(pad_width, len(x.shape))):
         parts = [x]
         for place, width in zip((0, 2), widths, strict=True):
@@ -255,6 +271,7 @@ def _repeat_vjp(xp: Any, g: Array, x_spec: Spec, repeats: Any, axis: int | None)
 
 repeat = linear(
     "repeat(x, repeats, /, *, axis=None)",
+    batch=UnknownShape("repeat", (1,), batching.repeat),
     # The only shape here that depends on data is that of a result where `repeats` is an array.
     x=_repeat_vjp,
     samples=[

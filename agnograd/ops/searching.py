@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agnograd.core import batched_indexing
+from agnograd.core.batching import UnknownShape, reduced, searched
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import elementwise, nondifferentiable
@@ -25,18 +27,22 @@ where = elementwise(
         edge([True, False], [1.0, 2.0], [float("nan"), 4.0], gradient=(None, [1.0, 0.0], [0.0, 1.0])),
     ],
 )
-argmax = nondifferentiable("argmax(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT)
-argmin = nondifferentiable("argmin(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT)
+argmax = nondifferentiable("argmax(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT, batch=searched)
+argmin = nondifferentiable("argmin(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT, batch=searched)
 count_nonzero = nondifferentiable(
     "count_nonzero(x, /, *, axis=None, keepdims=False)",
+    batch=reduced,
     samples=[edge([[0.0, 1.0], [2.0, 0.0]]), edge([[0, 1], [2, 0]], axis=0), edge([0j, 1j])],
 )
 searchsorted = nondifferentiable(
     "searchsorted(x1, x2, /, *, side='left', sorter=None)",
+    batch=batched_indexing.searchsorted,
+    batch_statics=batched_indexing.searchsorted,
     samples=[edge([1.0, 2.0, 3.0], [0.5, 2.0, 9.0]), edge([1.0, 2.0, 3.0], [2.0], side="right")],
 )
 nonzero = nondifferentiable(
     "nonzero(x, /)",
+    batch=UnknownShape("nonzero"),
     samples=[
         edge([0.0, 1.0, 2.0]),
         edge([[0.0, 1.0], [2.0, 0.0]]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from agnograd.core import batched_indexing
 from agnograd.core.array import Array
+from agnograd.core.batching import UnknownShape
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import nondifferentiable
@@ -20,6 +22,7 @@ _SAMPLES: list[Sample] = [
 
 isin = nondifferentiable(
     "isin(x1, x2, /, *, invert=False)",
+    batch=batched_indexing.isin,
     # The standard has it for integers; most libraries take every dtype.
     samples=[
         edge([[1, 2], [3, 2]], [2, 5]),
@@ -61,7 +64,18 @@ def _unique_inverse(x: Array) -> Inverse:
     return Inverse(found.values, found.inverse_indices)
 
 
-unique_all = nondifferentiable("unique_all(x, /)", samples=_SAMPLES, reconnect=_unique_all)
-unique_counts = nondifferentiable("unique_counts(x, /)", samples=_SAMPLES, reconnect=_unique_counts)
-unique_inverse = nondifferentiable("unique_inverse(x, /)", samples=_SAMPLES, reconnect=_unique_inverse)
-unique_values = nondifferentiable("unique_values(x, /)", samples=_SAMPLES, reconnect=lambda x: _unique_all(x).values)
+unique_all = nondifferentiable(
+    "unique_all(x, /)", batch=UnknownShape("unique_all"), samples=_SAMPLES, reconnect=_unique_all
+)
+unique_counts = nondifferentiable(
+    "unique_counts(x, /)", batch=UnknownShape("unique_counts"), samples=_SAMPLES, reconnect=_unique_counts
+)
+unique_inverse = nondifferentiable(
+    "unique_inverse(x, /)", batch=UnknownShape("unique_inverse"), samples=_SAMPLES, reconnect=_unique_inverse
+)
+unique_values = nondifferentiable(
+    "unique_values(x, /)",
+    batch=UnknownShape("unique_values"),
+    samples=_SAMPLES,
+    reconnect=lambda x: _unique_all(x).values,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core.batching import along
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, nondifferentiable
@@ -14,6 +15,7 @@ _MATRIX = Uniform(shape=(2, 3))
 
 argsort = nondifferentiable(
     "argsort(x, /, *, axis=-1, descending=False, stable=True)",
+    batch=along(),
     samples=[Sample((_MATRIX,)), Sample((_MATRIX,), {"axis": 0}), Sample((_MATRIX,), {"descending": True})],
 )
 
@@ -31,6 +33,7 @@ def _sort_jvp(xp: Any, t: Array, x: Array, axis: int, descending: bool) -> Array
 
 sort = general(
     "sort(x, /, *, axis=-1, descending=False, stable=True)",
+    batch=along(),
     # Equal values are told apart by a stable order, whatever the backend's own sort does with them.
     vjp={"x": _sort_vjp},
     jvp={"x": _sort_jvp},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+from agnograd.core.batching import reduced, shifted
 from agnograd.core.formulas import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, ratio
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
@@ -31,11 +32,13 @@ def _reduced(low: float = -2.0, high: float = 2.0, *, complex_: bool = True, emp
 
 sum = linear(
     "sum(x, /, *, axis=None, dtype=None, keepdims=False)",
+    batch=reduced,
     x=lambda xp, g, x_spec, axis: expand(xp, g, x_spec.shape, axis),
     samples=[*_reduced(), Sample((Uniform(shape=(0, 3)),), {"axis": 0})],
 )
 mean = linear(
     "mean(x, /, *, axis=None, keepdims=False)",
+    batch=reduced,
     x=lambda xp, g, x_spec, axis: expand(xp, g / count(x_spec.shape, axis), x_spec.shape, axis),
     samples=_reduced(),
 )
@@ -69,6 +72,7 @@ def _prod_jvp(xp: Any, t: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
 
 prod = general(
     "prod(x, /, *, axis=None, dtype=None, keepdims=False)",
+    batch=reduced,
     vjp={"x": _prod_vjp},
     jvp={"x": _prod_jvp},
     samples=[
@@ -97,6 +101,7 @@ def _extremum_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, keepdims:
 
 max = general(
     "max(x, /, *, axis=None, keepdims=False)",
+    batch=reduced,
     vjp={"x": _extremum_vjp},
     jvp={"x": _extremum_jvp},
     samples=[
@@ -107,6 +112,7 @@ max = general(
 )
 min = general(
     "min(x, /, *, axis=None, keepdims=False)",
+    batch=reduced,
     vjp={"x": _extremum_vjp},
     jvp={"x": _extremum_jvp},
     samples=[*_reduced(complex_=False), edge([3.0, 1.0, 1.0], gradient=([0.0, 0.5, 0.5],))],
@@ -137,6 +143,7 @@ def _var_jvp(xp: Any, t: Array, x: Array, axis: Axis, correction: float, keepdim
 
 var = general(
     "var(x, /, *, axis=None, correction=0.0, keepdims=False)",
+    batch=reduced,
     vjp={"x": _var_vjp},
     jvp={"x": _var_jvp},
     samples=[*_reduced(complex_=False)[:4], Sample((Uniform(shape=(2, 3)),), {"axis": 1, "correction": 1})],
@@ -159,6 +166,7 @@ def _std_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, correction: fl
 
 std = general(
     "std(x, /, *, axis=None, correction=0.0, keepdims=False)",
+    batch=reduced,
     vjp={"x": _std_vjp},
     jvp={"x": _std_jvp},
     samples=[
@@ -185,6 +193,15 @@ def _cumulative_sum_vjp(xp: Any, g: Array, x_spec: Any, axis: int | None, includ
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=a), axis=a), axis=a)
 
 
+def _accumulated(run: Any, arrays: Any, mapped: Any, axis: int | None = None, **params: Any) -> Array:
+    (x,) = arrays
+    ndim = len(x.shape) - 1
+    if axis is None and ndim != 1:
+        msg = f"an array of {ndim} axes needs the axis along which it is accumulated"
+        raise ValueError(msg)
+    return run(x, axis=shifted(0 if axis is None else axis, ndim), **params)
+
+
 _CUMULATIVE = [
     Sample((Uniform(),)),
     Sample((Uniform(shape=(2, 3)),), {"axis": 0}),
@@ -194,6 +211,7 @@ _CUMULATIVE = [
 
 cumulative_sum = linear(
     "cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False)",
+    batch=_accumulated,
     x=_cumulative_sum_vjp,
     samples=[*_CUMULATIVE, Sample((Uniform(shape=(0,)),))],
 )
@@ -232,6 +250,7 @@ def _cumulative_prod_jvp(xp: Any, t: Array, x: Array, axis: int | None, include_
 
 cumulative_prod = general(
     "cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False)",
+    batch=_accumulated,
     vjp={"x": _cumulative_prod_vjp},
     jvp={"x": _cumulative_prod_jvp},
     samples=[*_CUMULATIVE, edge([2.0, 0.0, 3.0, 0.0, 5.0], gradient=([1.0, 8.0, 0.0, 0.0, 0.0],))],

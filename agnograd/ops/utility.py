@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agnograd.core.apply import call
+from agnograd.core.batching import reduced, repeated
 from agnograd.core.formulas import edge
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear, nondifferentiable
@@ -18,12 +19,19 @@ _SAMPLES: list[Sample] = [
     edge([0j, 1j]),
 ]
 
-all = nondifferentiable("all(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES)
-any = nondifferentiable("any(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES)
+all = nondifferentiable("all(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES, batch=reduced)
+any = nondifferentiable("any(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES, batch=reduced)
+
+
+def _all_defined(run: Any, arrays: Any, mapped: Any, **params: Any) -> Array:
+    """One condition for all members: it asks for every element of every one."""
+    x, condition = arrays
+    return run(x if mapped[0] else repeated(x, condition.shape[0]), condition, **params)
 
 
 defined_where = linear(
     "defined_where(x, condition, /, *, reason='')",
+    batch=_all_defined,
     # Backends whose values are there raise; on others nothing may wait for a value, and none is worse than a wrong one.
     body=lambda xp, x, condition, *, reason="": xp.where(xp.all(condition), x, float("nan")),
     x=lambda xp, g: g,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import agnograd as ag
-from agnograd.core.reverse import LEAF, Node
+from agnograd.core.nodes import LEAF, Node
 from agnograd.errors import GraphFreedError, UnusedInputError
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core.batching import stacks
 from agnograd.core.formulas import is_complex, nonzero
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general
@@ -116,6 +117,7 @@ _SINGULAR_ONES = [
 
 cofactors = general(
     "cofactors(x, /)",
+    batch=stacks,
     body=_cofactors,
     # The second derivative of a determinant is symmetric, and holomorphic where x is complex.
     vjp={"x": lambda xp, g, x: xp.conj(_cofactors_jvp(xp, xp.conj(g), x))},
@@ -126,6 +128,7 @@ cofactors = general(
 
 det = general(
     "linalg.det(x, /)",
+    batch=stacks,
     vjp={"x": lambda xp, g, x: g[..., None, None] * xp.conj(xp.cofactors(x))},
     jvp={"x": lambda xp, t, x: xp.sum(xp.cofactors(x) * t, axis=(-2, -1))},
     doc="d det(A) = sum of cofactors times dA, exact at singular matrices",
@@ -155,6 +158,7 @@ def _slogdet_jvp(xp: Any, t: Array, x: Array, ans: tuple[Array, Array]) -> tuple
 
 slogdet = general(
     "linalg.slogdet(x, /)",
+    batch=stacks,
     vjp={"x": _slogdet_vjp},
     jvp={"x": _slogdet_jvp},
     outputs=2,

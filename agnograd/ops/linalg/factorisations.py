@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core.batching import stacks
 from agnograd.core.formulas import is_complex, nonzero
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, nondifferentiable
@@ -102,6 +103,7 @@ _QR_SAMPLES = [*SHAPES, Sample((WIDE_COMPLEX,))]
 
 qr = general(
     "linalg.qr(x, /, *, mode='reduced')",
+    batch=stacks,
     vjp={"x": _qr_vjp},
     jvp={"x": _qr_jvp},
     outputs=2,
@@ -144,6 +146,7 @@ _CHOLESKY_SAMPLES = [
 
 cholesky = general(
     "linalg.cholesky(x, /, *, upper=False)",
+    batch=stacks,
     vjp={"x": _cholesky_vjp},
     jvp={"x": _cholesky_jvp},
     doc="A = L L^H: dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half of the diagonal",
@@ -183,6 +186,7 @@ def _pinv_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
 
 pinv = general(
     "linalg.pinv(x, /, *, rtol=None)",
+    batch=stacks,
     vjp={"x": _pinv_vjp},
     jvp={"x": _pinv_jvp},
     doc="P of A: dP = -P dA P + P P^H dA^H (I - A P) + (I - P A) dA^H P^H P, where the rank does not change",
@@ -191,6 +195,7 @@ pinv = general(
 
 matrix_rank = nondifferentiable(
     "linalg.matrix_rank(x, /, *, rtol=None)",
+    batch=stacks,
     samples=[
         Sample((REAL,)),
         Sample(([[1.0, 2.0], [2.0, 4.0], [0.5, 1.0]],)),

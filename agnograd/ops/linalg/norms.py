@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core.batching import reduced
 from agnograd.core.formulas import Axis, axes_of, edge, is_complex, keepdims_of, nonzero, ratio, sign
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
@@ -68,6 +69,7 @@ _ORDERS: tuple[float, ...] = (1, _INF, -_INF, 0, 3, 1.5, 0.5, -1)
 
 vector_norm = general(
     "linalg.vector_norm(x, /, *, axis=None, keepdims=False, ord=2)",
+    batch=reduced,
     body=_vector_norm,
     doc="norms of vectors; the gradient is 0 at 0, and ties of the maximum share it evenly",
     vjp={"x": _vector_norm_vjp},

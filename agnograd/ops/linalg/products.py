@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core import batched_products
+from agnograd.core.batching import stacks
 from agnograd.core.cotangent import Spec, fit
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
@@ -48,6 +50,7 @@ _DIAGONALS = [
 
 diagonal = linear(
     "linalg.diagonal(x, /, *, offset=0)",
+    batch=stacks,
     x=_diagonal_back,
     samples=[*_DIAGONALS, Sample((Uniform(shape=(0, 2, 2)),)), Sample((Uniform(shape=(2, 3)),), {"offset": 4})],
 )
@@ -62,6 +65,7 @@ trace = composite(
 
 outer = linear(
     "linalg.outer(x1, x2, /)",
+    batch=batched_products.outer,
     # out = a b^T, without conjugation
     x1=lambda xp, g, x1_spec, x2: fit(xp, xp.matmul(g, xp.conj(x2)), x1_spec),
     x2=lambda xp, g, x1, x2_spec: fit(xp, xp.matmul(xp.conj(x1), g), x2_spec),
@@ -85,6 +89,7 @@ def _cross_back(xp: Any, a: Array, b: Array, spec: Spec, axis: int) -> Array:
 
 cross = linear(
     "linalg.cross(x1, x2, /, *, axis=-1)",
+    batch=batched_products.cross,
     # g . (t x b) = t . (b x g) and g . (a x t) = t . (g x a)
     x1=lambda xp, g, x1_spec, x2, axis: _cross_back(xp, xp.conj(x2), g, x1_spec, axis),
     x2=lambda xp, g, x1, x2_spec, axis: _cross_back(xp, g, xp.conj(x1), x2_spec, axis),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core.batching import stacks
 from agnograd.core.formulas import is_complex
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
@@ -83,6 +84,7 @@ _HERMITIAN_SAMPLES = [
 
 eigh = general(
     "linalg.eigh(x, /)",
+    batch=stacks,
     vjp={"x": _eigh_vjp},
     jvp={"x": _eigh_jvp},
     outputs=2,
@@ -94,6 +96,7 @@ eigh = general(
 
 eigvalsh = general(
     "linalg.eigvalsh(x, /)",
+    batch=stacks,
     vjp={"x": lambda xp, g, x: _eigh_vjp(xp, (g, None), xp.linalg.eigh(x))},
     jvp={"x": _eigvalsh_jvp},
     doc="dw = diag(V^H dA V), finite where eigenvalues are equal",
@@ -129,6 +132,7 @@ def _eig_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
 
 eig = general(
     "linalg.eig(x, /)",
+    batch=stacks,
     vjp={"x": _eig_vjp},
     jvp={"x": _eig_jvp},
     outputs=2,
@@ -242,6 +246,7 @@ def _svd_invariant(xp: Any, u: Array, s: Array, vh: Array) -> Arrays:
 
 svd = general(
     "linalg.svd(x, /, *, full_matrices=True)",
+    batch=stacks,
     vjp={"x": _svd_vjp},
     jvp={"x": _svd_jvp},
     outputs=3,
@@ -257,6 +262,7 @@ def _thin(xp: Any, x: Array) -> Arrays:
 
 svdvals = general(
     "linalg.svdvals(x, /)",
+    batch=stacks,
     vjp={"x": lambda xp, g, x: _svd_vjp(xp, (None, g, None), _thin(xp, x))},
     jvp={"x": lambda xp, t, x: _svdvals_jvp(xp, t, x)},
     doc="ds = Re diag(U^H dA V), finite where singular values are equal or zero",

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core import batched_products
+from agnograd.core.batching import stacks
 from agnograd.core.cotangent import Spec, fit
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
@@ -20,6 +22,7 @@ Array = Any
 
 inv = general(
     "linalg.inv(x, /)",
+    batch=stacks,
     vjp={"x": lambda xp, g, ans: -xp.matmul(xp.matmul(adjoint(xp, ans), g), adjoint(xp, ans))},
     jvp={"x": lambda xp, t, ans: -xp.matmul(xp.matmul(ans, t), ans)},
     doc="X = A^-1: dX = -X dA X",
@@ -61,6 +64,7 @@ def _solve_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
 
 solve = general(
     "linalg.solve(x1, x2, /)",
+    batch=batched_products.solve,
     vjp={
         "x1": lambda xp, g, x1, x1_spec, x2_spec, ans: _solve_both(xp, g, x1, x1_spec, x2_spec, ans)[0],
         "x2": _solve_right,
