@@ -17,7 +17,9 @@ Examples
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from importlib.util import find_spec as _find_spec
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any
 
 from agnograd import autograd, errors, hookspecs, interop, plugins
@@ -60,12 +62,48 @@ from agnograd.namespaces import (
 )
 from agnograd.rematerialisation import checkpoint
 from agnograd.tensors import Tensor
-from agnograd.transforms import grad, hvp, jvp, stop_gradient, value_and_grad, vjp
+from agnograd.transforms import grad, hvp, jvp, remat, stop_gradient, value_and_grad, vjp, vmap
+
+if _TYPE_CHECKING:
+    from agnograd import implicit, optimize, tree
+    from agnograd.custom_rules import custom_gradient, custom_jvp, custom_vjp
+    from agnograd.observation import observe
+    from agnograd.raveling import ravel_tree
+    from agnograd.testing import check_grads
+    from agnograd.transforms import (
+        hessian,
+        jacfwd,
+        jacobian,
+        jacrev,
+        linear_transpose,
+        linearize,
+        print_saved_residuals,
+        saved_residuals,
+    )
 
 __version__ = "0.1.0"
 
 # PyTorch's names of the default float and integer types; any backend's dtypes are reached through these too.
 _DEFAULT_TYPES = {"float": "real floating", "int": "integral", "cfloat": "complex floating"}
+
+# Imported when they are asked for: `import agnograd` is not to take longer for them.
+_MODULES = ("implicit", "optimize", "tree")
+_LATER = {
+    "check_grads": "testing",
+    "custom_gradient": "custom_rules",
+    "custom_jvp": "custom_rules",
+    "custom_vjp": "custom_rules",
+    "hessian": "transforms",
+    "jacfwd": "transforms",
+    "jacobian": "transforms",
+    "jacrev": "transforms",
+    "linear_transpose": "transforms",
+    "linearize": "transforms",
+    "observe": "observation",
+    "print_saved_residuals": "transforms",
+    "ravel_tree": "raveling",
+    "saved_residuals": "transforms",
+}
 
 __all__ = [
     "Backend",
@@ -76,8 +114,12 @@ __all__ = [
     "arange",
     "asarray",
     "autograd",
+    "check_grads",
     "checkpoint",
     "concatenate",
+    "custom_gradient",
+    "custom_jvp",
+    "custom_vjp",
     "default_backend",
     "empty",
     "enable_grad",
@@ -85,30 +127,45 @@ __all__ = [
     "eye",
     "full",
     "grad",
+    "hessian",
     "hookimpl",
     "hookspecs",
     "hvp",
+    "implicit",
     "inference_mode",
     "interop",
     "is_grad_enabled",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "jvp",
+    "linear_transpose",
+    "linearize",
     "linspace",
     "manual_seed",
     "namespace",
     "no_grad",
+    "observe",
     "ones",
+    "optimize",
     "plugins",
+    "print_saved_residuals",
     "rand",
     "randn",
+    "ravel_tree",
+    "remat",
+    "saved_residuals",
     "set_default_backend",
     "set_grad_enabled",
     "stop_gradient",
     "tensor",
     "to_backend",
     "transpose",
+    "tree",
     "use_backend",
     "value_and_grad",
     "vjp",
+    "vmap",
     "zero_safe",
     "zeros",
 ]
@@ -136,6 +193,11 @@ def __getattr__(name: str) -> Any:
         return getattr(Namespace, name)
     if name in ("linalg", "fft"):
         return _Extension("agnograd", name)
+    if name in _MODULES:
+        return _import_module(f"agnograd.{name}")
+    if name in _LATER:
+        found = globals()[name] = getattr(_import_module(f"agnograd.{_LATER[name]}"), name)
+        return found
     if _find_spec(f"agnograd.{name}") is not None:
         # `from agnograd import cli` asks here first: no reason to load plugins.
         msg = f"module 'agnograd' has no attribute {name!r}; it is a module of its own, to be imported"

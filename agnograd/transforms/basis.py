@@ -1,0 +1,122 @@
+"""Matrices of linear functions: their values at several vectors, all in one batched pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from numbers import Integral
+from typing import Any, Protocol
+
+from agnograd.core.array import Array, innermost
+from agnograd.core.facts import describe, raw_space
+from agnograd.core.table import OPS
+from agnograd.errors import NotDifferentiableError
+from agnograd.transforms.vectorisation import vmap
+
+# Takes arrays like those of a domain to others.
+Linear = Callable[..., Sequence[Any]]
+
+
+class Vectors(Protocol):
+    """Some vectors of a space whose elements are tuples of arrays."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def rows(self, start: int, stop: int) -> list[Any]:
+        """Those from number `start` to `stop`: a raw array for each array of the space, its first axis their number."""
+
+
+class Basis:
+    """The standard basis of the space of some arrays: a vector for each of their elements.
+
+    Parameters
+    ----------
+    arrays : sequence of array
+        Of known shapes, floating-point dtypes, any level.
+    where : callable
+        ``where(k)`` says which array the one of that number is, for messages.
+
+    Attributes
+    ----------
+    shapes : list of tuple
+        Those of the arrays.
+    count : int
+        Number of elements of all arrays.
+    """
+
+    def __init__(self, arrays: Sequence[Any], where: Callable[[int], str]) -> None:
+        self.shapes = [tuple(x.shape) for x in arrays]
+        for k, shape in enumerate(self.shapes):
+            if not all(isinstance(n, Integral) for n in shape):
+                msg = (
+                    f"a Jacobian needs shapes that are known, and that of {where(k)} depends on values that are not "
+                    f"computed yet ({describe(arrays[k])}). Compute it first, or give its chunks their sizes."
+                )
+                raise NotDifferentiableError(msg)
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.starts = [0, *accumulate(self.sizes)]
+        self.count = self.starts.pop()
+        self._raw = [innermost(x) for x in arrays]
+
+    def rows(self, start: int, stop: int) -> list[Any]:
+        """Some vectors of the basis, see `Vectors`."""
+        found = []
+        for x, shape, size, first in zip(self._raw, self.shapes, self.sizes, self.starts, strict=True):
+            space = raw_space(x)
+            part = space.eye(stop - start, size, k=start - first, dtype=x.dtype, device=space.device(x))
+            found.append(space.reshape(part, (stop - start, *shape)) if len(shape) != 1 else part)
+        return found
+
+    def parts(self, x: Any) -> list[Any]:
+        """A matrix with a row for each vector, or a stack of such rows, cut into those of each array."""
+        if len(self.sizes) == 1:
+            return [x]
+        return [x[first : first + size, ...] for first, size in zip(self.starts, self.sizes, strict=True)]
+
+
+def images(f: Linear, vectors: Vectors, chunk_size: int | None) -> list[Any]:
+    """The values of a linear function at some vectors.
+
+    Parameters
+    ----------
+    f : callable
+        Linear, from arrays to a sequence of arrays.
+    vectors : Vectors
+    chunk_size : int or None
+        At most so many vectors at once, which bounds the memory of a pass; all of them for None.
+
+    Returns
+    -------
+    list of array
+        Those of `f` with one axis more, the first: the number of the vector.
+    """
+    count = vectors.count
+    if count == 1:
+        # No batch, whose operations take longer: the gradient of a scalar function is one.
+        return [OPS["expand_dims"].call(y, axis=0) for y in f(*[x[0, ...] for x in vectors.rows(0, 1)])]
+    step = min(chunk_size or count, count) or 1
+    chunks = []
+    for start in range(0, count or 1, step):
+        stop = min(start + step, count)
+        batched = vmap(lambda xs: list(f(*xs)), axis_size=stop - start)
+        chunks.append(batched(vectors.rows(start, stop)))
+    if len(chunks) == 1:
+        return list(chunks[0])
+    return [OPS["concat"].call(list(parts), axis=0) for parts in zip(*chunks, strict=True)]
+
+
+def columns(x: Array, out: Sequence[int], shape: Sequence[int]) -> Any:
+    """A block of a Jacobian, of shape ``(*out, *shape)``, from its columns: elements of `shape` are counted first."""
+    return _shaped(OPS["moveaxis"].call(x, 0, -1) if len(out) else x, (*out, *shape))
+
+
+def rows(x: Array, out: Sequence[int], shape: Sequence[int]) -> Any:
+    """The same from its rows: elements of `out` are counted first."""
+    return _shaped(x, (*out, *shape))
+
+
+def _shaped(x: Any, shape: tuple[int, ...]) -> Any:
+    return x if tuple(x.shape) == shape else OPS["reshape"].call(x, shape)
