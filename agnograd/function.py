@@ -12,11 +12,12 @@ import inspect
 import weakref
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agnograd.core import reverse, walk
+from agnograd.core import nodes, reverse, walk
 from agnograd.core.apply import carrier, highest
 from agnograd.core.array import Array, is_wrapper
+from agnograd.core.batch import Batched
 from agnograd.core.custom import (
     INTERMEDIATE,
     LOST,
@@ -24,20 +25,30 @@ from agnograd.core.custom import (
     Call,
     active,
     barred,
+    described,
     fitting,
     is_array,
     kind_of,
+    place_among,
     same,
     spec_of,
     value_of,
+    zeros,
 )
+from agnograd.core.facts import carries, describe
 from agnograd.core.forward import Dual
 from agnograd.core.level import Level, records
-from agnograd.core.reverse import FREED, NOTHING, Node, Reverse, carries, projection, reattached, wrap
+from agnograd.core.nodes import FREED, NOTHING, Node, Reverse, projection, reattached, shown, wrap
 from agnograd.core.saved import packed
-from agnograd.core.views import settled
+from agnograd.core.table import OPS
+from agnograd.core.views import settled, writes
 from agnograd.errors import FunctionError, MissingRuleError
 from agnograd.grad_mode import no_grad
+
+WRITTEN = (
+    "Compute a new value and return it; to give it to an array that exists, write y[...] = Function.apply(y) after the "
+    "call."
+)
 
 
 class FunctionCtx:
@@ -46,7 +57,7 @@ class FunctionCtx:
     Attributes
     ----------
     needs_input_grad : tuple of bool
-        For each argument of `Function.apply` whether a gradient is wanted.
+        For each argument of `Function.apply` whether a gradient is wanted: none is under `no_grad`.
     """
 
     needs_input_grad: tuple[bool, ...] = ()
@@ -54,8 +65,15 @@ class FunctionCtx:
     _saved_for_forward: tuple[Any, ...] = ()
     _without_gradient: tuple[Any, ...] = ()
     _materialize = True
+    # Whether the forward pass ran on the arguments that it belongs to.
+    _complete = True
     # The node of the graph that keeps what was saved, once there is one.
     _node: Callable[[], Node | None] | None = None
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors (or None) for the backward pass, as `saved_tensors`; they are freed with the graph.
@@ -80,7 +98,7 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What was saved; in a backward pass with its place in the graph, so that it can be differentiated again.
+        """What was saved; in a pass that is recorded with its place in the graph, so that it is differentiated again.
 
         Raises
         ------
@@ -93,14 +111,28 @@ class FunctionCtx:
         if self._node is None:
             return self._saved_for_forward or self._saved
         node = self._node()
-        return tuple(map(reverse.shown, reattached(node) if node is not None else FREED))
+        return tuple(map(shown, reattached(node) if node is not None else FREED))
 
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """Say that these outputs carry no gradient."""
         self._without_gradient = outputs
 
+    def mark_dirty(self, *arguments: Any) -> None:
+        """Refuse: `Function.forward` computes new values, and writes to no argument that carries a gradient.
+
+        Raises
+        ------
+        FunctionError
+            Always.
+        """
+        msg = f"mark_dirty: forward cannot write to its arguments in place. {WRITTEN}"
+        raise FunctionError(msg)
+
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether the backward pass gets zeros for outputs that nothing depends on (the default), or None."""
+        """Whether backward gets zeros for outputs that nothing depends on (the default), or None.
+
+        The same holds for `Function.jvp` and arguments that depend on nothing.
+        """
         self._materialize = value
 
 
@@ -112,8 +144,13 @@ class Function:
     ``jvp(ctx, *tangents)`` returns the tangents of the outputs. In `forward` nothing is recorded; `backward` is
     recorded where the pass is, so that it can be differentiated again.
 
-    A gradient of another shape, kind of number, backend or device than its argument's is an error. (PyTorch sums a
-    gradient silently whose shape can be reduced to the argument's.)
+    What differs from PyTorch:
+
+    - A gradient of another shape, kind of number, backend or device than its argument's is an error; PyTorch sums one
+      silently whose shape can be reduced to the argument's.
+    - `forward` is given constants: to differentiate in it, start from ``x.detach().requires_grad_()``. It must not
+      write to an argument that carries a gradient: ``mark_dirty`` raises.
+    - A second derivative that depends on a saved intermediate raises, where PyTorch's may silently be zero.
 
     Examples
     --------
@@ -161,7 +198,11 @@ class Function:
 
     @staticmethod
     def jvp(ctx: FunctionCtx, *tangents: Any) -> Any:
-        """Compute the tangents of the outputs from those of the arguments, None where there is none."""
+        """Compute the tangents of the outputs, None where there is none, from those of the arguments.
+
+        Arguments that are no arrays of floating point have None; others that are constant have zeros, or None after
+        ``ctx.set_materialize_grads(False)``.
+        """
         msg = "you must implement the jvp function for a custom autograd.Function to use it in forward mode"
         raise MissingRuleError(msg)
 
@@ -183,19 +224,37 @@ class Function:
         reverse.any_hooks = True
         args = tuple([settled(x) if isinstance(x, Array) else x for x in args])
         outputs, _ = _run(cls, args, tuple([_needs(x) for x in args]))
-        return outputs
+        if isinstance(outputs, tuple):
+            return tuple([_fresh(y, args) for y in outputs])
+        return _fresh(outputs, args)
 
 
 def _positional(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """All arguments of a call in order, with the defaults of those left out."""
-    lead = () if _splits(cls) else (None,)
-    code = getattr(cls.forward, "__code__", None)
-    if code is not None and not kwargs and len(lead) + len(args) == code.co_argcount and not code.co_kwonlyargcount:
-        # As most calls are; to ask for the signature would take longer than a small operation.
+    """The arguments of a call in order: each has a gradient in what backward returns.
+
+    Defaults count, too, where the class has a `setup_context`, which is given them. Otherwise those to the right of
+    what was given do not, as in PyTorch.
+    """
+    splits = _splits(cls)
+    # As most calls are: to ask for the signature would take longer than a small operation.
+    if not kwargs and (not splits or len(args) == getattr(getattr(cls.forward, "__code__", None), "co_argcount", None)):
         return args
-    bound = inspect.signature(cls.forward).bind(*lead, *args, **kwargs)
+    lead = () if splits else (None,)
+    signature = inspect.signature(cls.forward)
+    bound = signature.bind(*lead, *args, **kwargs)
     bound.apply_defaults()
-    return tuple(bound.args[len(lead) :])
+    names = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD][len(lead) :]
+    for name in kwargs:
+        if name not in names:
+            msg = f"{cls.__name__}.apply: the argument {name!r} of forward is keyword-only: make it a positional one"
+            raise TypeError(msg)
+    values = bound.args[len(lead) :]
+    return values if splits else values[: max([len(args), *(names.index(name) + 1 for name in kwargs)])]
+
+
+def _fresh(y: Any, args: tuple[Any, ...]) -> Any:
+    """An output that is an argument, which nothing was recorded for, as an object of its own that shares the value."""
+    return OPS["reshape"].call(y, tuple(y.shape)) if isinstance(y, Array) and any(y is x for x in args) else y
 
 
 def _splits(cls: type[Function]) -> bool:
@@ -206,7 +265,7 @@ def _splits(cls: type[Function]) -> bool:
 def _needs(x: Any) -> bool:
     """Whether a gradient or tangent with respect to an argument is wanted at any level."""
     while isinstance(x, Array):
-        if x.level is not None and (not isinstance(x, Reverse) or records(x.level)):
+        if isinstance(x, Dual) or (isinstance(x, Reverse) and x.level is not None and records(x.level)):
             return True
         x = settled(x)._array
     return False
@@ -219,9 +278,11 @@ def _run(cls: type[Function], args: tuple[Any, ...], needs: tuple[bool, ...]) ->
     if level is None:
         return _forward(cls, args, needs)
     if isinstance(carrier(args, level), Reverse) and not records(level):
-        return _run(cls, lower, needs)
+        return _run_below(cls, args, lower, needs)
     level.check_open()
-    outputs, ctx = _run(cls, lower, needs)
+    if isinstance(carrier(args, level), Batched):
+        return _run_batched(cls, args, lower, needs, level)
+    outputs, ctx = _run_below(cls, args, lower, needs)
     several = isinstance(outputs, tuple)
     items = outputs if several else (outputs,)
     ctx = _context(cls, ctx, args, level, lower, outputs)
@@ -233,11 +294,41 @@ def _run(cls: type[Function], args: tuple[Any, ...], needs: tuple[bool, ...]) ->
     return (tuple(wrapped) if several else wrapped[0]), _lifted(ctx, (*lower, *items), (*args, *wrapped), node)
 
 
+def _run_below(
+    cls: type[Function], args: tuple[Any, ...], lower: tuple[Any, ...], needs: tuple[bool, ...]
+) -> tuple[Any, FunctionCtx]:
+    """The same on what a level holds, which is not to be written to: the arguments themselves would not change."""
+    before = list(map(writes, lower))
+    found = _run(cls, lower, needs)
+    for i, (x, y, count) in enumerate(zip(args, lower, before, strict=True)):
+        if y is not x and writes(y) != count:
+            msg = f"{cls.__name__}.forward wrote to argument {i} in place ({describe(y)}). {WRITTEN}"
+            raise FunctionError(msg)
+    return found
+
+
+def _run_batched(
+    cls: type[Function], args: tuple[Any, ...], lower: tuple[Any, ...], needs: tuple[bool, ...], level: Level
+) -> tuple[Any, FunctionCtx]:
+    """The same for a batch: by the class's own rule, or its forward pass on all members at once."""
+    from agnograd.vectorised_function import run_own, run_vectorised
+
+    own = hasattr(cls, "vmap")
+    if not own and not any(map(_needs, lower)):
+        return _forward(cls, args, needs)
+    outputs = (run_own if own else run_vectorised)(cls, args, level)
+    ctx = FunctionCtx()
+    ctx.needs_input_grad = needs
+    # Without setup_context only the forward pass, which did not run on these arguments, could tell what to keep.
+    ctx._complete = _splits(cls)
+    return outputs, ctx
+
+
 def _lifted(ctx: FunctionCtx, below: Sequence[Any], here: Sequence[Any], node: Node | None) -> FunctionCtx:
     """The context for the level above: arguments and outputs as this level has them, what else was saved barred."""
 
     def lift(x: Any, saved: bool) -> Any:
-        place = next((i for i, y in enumerate(below) if x is not None and same(x, y)), None)
+        place = None if x is None else place_among(x, below)
         if place is not None:
             return here[place]
         if not saved or x is None or not carries(x):
@@ -255,7 +346,7 @@ def _lifted(ctx: FunctionCtx, below: Sequence[Any], here: Sequence[Any], node: N
 
 def _lowered(x: Any, level: Level | None) -> Any:
     if isinstance(x, Array) and level is not None and x.level is level:
-        return reverse.shown(x._array)
+        return shown(x._array)
     return x
 
 
@@ -277,6 +368,12 @@ def _context(
         # Recorded at lower levels: what is computed here depends on the arguments there.
         cls.setup_context(ctx, lower, outputs)
         return ctx
+    if not below._complete:
+        msg = (
+            f"{cls.__name__} is differentiated inside of vmap, which is differentiated itself, or has a rule vmap of "
+            f"its own: keep what backward needs in setup_context(ctx, inputs, output), and leave ctx out of forward"
+        )
+        raise FunctionError(msg)
     ctx = copy(below)
     ctx.needs_input_grad = tuple(isinstance(x, Array) and x.level is level for x in args)
     return ctx
@@ -295,7 +392,7 @@ def _record(
     whole, ctx = ctx, copy(ctx)
     ctx._saved = ctx._saved_for_forward = ctx._without_gradient = ()
     parents = [args[i]._node for i in needs]
-    call = Call(cls, ctx, specs, needs, tuple(spec_of(y) for y in outputs), parents)
+    call = Call(cls, ctx, specs, needs, tuple(described(y) for y in outputs), parents)
     saved = [None if x is None else value_of(settled(x) if isinstance(x, Array) else x) for x in whole._saved]
     call.kinds = tuple([kind_of(x, lower, outputs, needs) for x in whole._saved])
     call.unknown = tuple(
@@ -311,9 +408,7 @@ def _record(
     if any(is_wrapper(settled(x)._array) for x in args if isinstance(x, Reverse) and x.level is level):
         level.nested = True
     second = None if len(parents) == 1 else parents[1] if len(parents) == 2 else tuple(parents[1:])
-    node = Node(
-        reverse.next_number(), call, packed(call, tuple(saved)) if saved else NOTHING, parents[0], second, level
-    )
+    node = Node(nodes.next_number(), call, packed(call, tuple(saved)) if saved else NOTHING, parents[0], second, level)
     ctx._node = weakref.ref(node)
     out = []
     for i, y in enumerate(outputs):
@@ -332,7 +427,14 @@ def _dual(
     outputs: tuple[Any, ...],
     level: Level,
 ) -> list[Any]:
-    tangents = [reverse.shown(x._tangent) if isinstance(x, Dual) and x.level is level else None for x in args]
+    tangents = [
+        shown(x._tangent)
+        if isinstance(x, Dual) and x.level is level
+        else shown(zeros(spec_of(x)))
+        if ctx._materialize
+        else None
+        for x in args
+    ]
     found = cls.jvp(ctx, *tangents)
     ts = found if isinstance(found, tuple) else (found,)
     if len(ts) != len(outputs):
@@ -356,14 +458,14 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
             found = backward(ctx, *gradients)
         running = active.get()
         given = (*gradients, *ctx.saved_tensors)
-        nodes: list[Node] = [x._node for x in given if isinstance(x, Reverse) and x._node is not None]
+        parents: list[Node] = [x._node for x in given if isinstance(x, Reverse) and x._node is not None]
         current = walk.current()
         if current is not None and current.create_graph and running is not None:
-            nodes += running[2]
-        if not nodes:
+            parents += running[2]
+        if not parents:
             return found
         # The innermost level: what the pass is part of.
-        node = max(nodes, key=lambda node: node.level.serial)
+        node = max(parents, key=lambda node: node.level.serial)
         items = found if isinstance(found, tuple) else (found,)
         ends = tuple([x if x is None else barred(x, node, TWICE) for x in items])
         return ends if isinstance(found, tuple) else ends[0]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from agnograd.core import level
 from agnograd.core.level import recording
-from agnograd.core.saved import recorded_mode
+from agnograd.core.saved import recorded_mode, update_mode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,22 +69,48 @@ class _Mode:
         return functools.wraps(function)(wrapped)  # type: ignore[return-value]
 
 
+class _Inside:
+    """What holds within the steps of a generator: its mode, which blocks of its own may have changed, and those blocks.
+
+    They outlast a step, and whoever asks for the steps sees nothing of them.
+    """
+
+    def __init__(self, mode: type[_Mode]) -> None:
+        self._variable = mode._variable
+        self._other: tuple[Any, tuple[bool | int, ...]] = (mode._mode, ())
+
+    def __enter__(self) -> None:
+        self._swap()
+        # The path may be another one than at the last step.
+        update_mode()
+
+    def __exit__(self, *error: object) -> None:
+        self._swap()
+
+    def _swap(self) -> None:
+        mode, blocks = self._other
+        self._other = self._variable.get(), _outer.get()
+        self._variable.set(mode)
+        _outer.set(blocks)
+
+
 def _steps(function: Callable[..., Any], mode: type[_Mode]) -> Callable[..., Any]:
     """Run each step of a generator in `mode`; between the steps there is the mode of whoever asks for them."""
 
     def stepwise(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator = function(*args, **kwargs)
+        inside = _Inside(mode)
         advance, value = generator.send, None
         while True:
             try:
-                with mode():
+                with inside:
                     item = advance(value)
             except StopIteration as end:
                 return end.value
             try:
                 advance, value = generator.send, (yield item)
             except GeneratorExit:
-                with mode():
+                with inside:
                     generator.close()
                 raise
             except BaseException as error:
@@ -98,17 +124,18 @@ def _async_steps(function: Callable[..., Any], mode: type[_Mode]) -> Callable[..
 
     async def stepwise(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator = function(*args, **kwargs)
+        inside = _Inside(mode)
         advance, value = generator.asend, None
         while True:
             try:
-                with mode():
+                with inside:
                     item = await advance(value)
             except StopAsyncIteration:
                 return
             try:
                 advance, value = generator.asend, (yield item)
             except GeneratorExit:
-                with mode():
+                with inside:
                     await generator.aclose()
                 raise
             except BaseException as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -16,14 +17,16 @@ from typing import Any, NamedTuple
 
 import optree
 
-from agnograd.core import reverse
-from agnograd.core.apply import highest, kept_outputs
+from agnograd.core import nodes
+from agnograd.core.apply import highest
 from agnograd.core.array import Array
+from agnograd.core.facts import describe
+from agnograd.core.kept import kept_outputs
 from agnograd.core.level import records, revisiting
+from agnograd.core.nodes import NOTHING, Node, Reverse, is_leaf, leaf_of, new_leaf, wrap
 from agnograd.core.op import Variant
-from agnograd.core.reverse import NOTHING, Node, Reverse, is_leaf, new_leaf, wrap
 from agnograd.core.saved import current_pair, hold, released, saved_tensors_hooks
-from agnograd.core.table import OPS
+from agnograd.core.table import OPS, find
 from agnograd.core.views import settled
 from agnograd.errors import CheckpointError
 from agnograd.grad_mode import enable_grad
@@ -40,8 +43,8 @@ class _Place:
         self.form = tuple(x.shape), x.dtype
 
 
-class _EnoughError(Exception):
-    """All values have been computed again that anything waits for."""
+class _Enough(BaseException):
+    """All values have been computed again that anything waits for: no error, and not for the function to catch."""
 
 
 class _Argument(NamedTuple):
@@ -71,6 +74,8 @@ class _Frame:
         self.places: list[weakref.ref[_Place]] = []
         self.kept: list[Any] = []
         self.values: dict[int, Any] = {}
+        # Leaves that the function used and was not given.
+        self.used: list[_Used] = []
         # Whether the first run is over. A pass within the function may ask for values before.
         self.complete = False
         # Modes and the default backend are for the second run what they were for the first.
@@ -83,6 +88,26 @@ class _Frame:
         node = x._node if isinstance(x, Reverse) and x.level is self.level else None
         value = x._array if node is not None or x.level is None else x
         return _Argument(hold(value, current_pair()), node is not None, node is not None and is_leaf(node))
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function for the first time, and find out whether it can be run again."""
+        arguments: Any = (args, kwargs)
+        tensors = [x for x in optree.tree_leaves(arguments) if isinstance(x, Array)]
+        shared = _shared(tensors)
+        given = {node for x in tensors if (node := getattr(settled(x), "_node", None)) is not None}
+        start = nodes.next_number()
+        with saved_tensors_hooks(self.pack, self.unpack), kept_outputs(self.save, None, self.kept):
+            found = self.function(*args, **kwargs)
+        if any(_writes(x) != count for x, count in shared):
+            msg = (
+                "the function wrote to an argument that another argument is, or is a view of. When it is run again for "
+                "the backward pass, each has a value of its own, and such a write would not be seen: pass a clone()."
+            )
+            raise CheckpointError(msg)
+        self.used = _used(found, start, given)
+        self.complete = True
+        self.values.clear()
+        return found
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments again, at the ends of a graph of their own."""
@@ -98,7 +123,7 @@ class _Frame:
         if not held.on_graph:
             return wrap(value, None)
         assert self.level is not None
-        new = wrap(value, Node(reverse.next_number(), _END, NOTHING, None, None, self.level))
+        new = wrap(value, Node(nodes.next_number(), _END, NOTHING, None, None, self.level))
         if held.leaf:
             new._node = new_leaf(new, self.level)
         return new
@@ -135,6 +160,8 @@ class _Frame:
 
     def run_again(self) -> None:
         """Fill the values of all places that live."""
+        for used in self.used:
+            used.check()
         waiting = {i for i, place in enumerate(self.places) if place() is not None}
         last = max(waiting, default=-1)
         count = 0
@@ -161,7 +188,7 @@ class _Frame:
                 )
                 raise CheckpointError(msg)
             if (self.early_stop or not self.complete) and count > last:
-                raise _EnoughError
+                raise _Enough
             return x
 
         args, kwargs = self.arguments()
@@ -169,12 +196,73 @@ class _Frame:
             try:
                 with saved_tensors_hooks(pack, _same):
                     self.function(*args, **kwargs)
-            except _EnoughError:
+            except _Enough:
                 pass
 
 
 def _same(x: Any) -> Any:
     return x
+
+
+def _origin(x: Array) -> Array:
+    """The array that `x` is a view of, or else `x`."""
+    while hasattr(x, "_view"):
+        x = x._view[0]
+    return x
+
+
+def _writes(x: Array) -> int:
+    """How often the memory of an array was written to."""
+    return getattr(_origin(x), "_writes", 0)
+
+
+def _shared(tensors: Iterable[Array]) -> list[tuple[Array, int]]:
+    """The arrays that several of some tensors are, or are views of, and how often each was written to."""
+    origins = [_origin(x) for x in tensors]
+    count = Counter(map(id, origins))
+    return [(x, _writes(x)) for x in origins if count[id(x)] > 1]
+
+
+def _used(found: Any, start: int, given: set[Node]) -> list[_Used]:
+    """Leaves older than `start` that results depend on by nodes since then."""
+    stack = [x._node for x in optree.tree_leaves(found) if isinstance(x, Reverse) and x._node is not None]
+    seen = set(given)
+    used = []
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        # Numbers fall.
+        if node.number < start:
+            stack.extend(node.parents)
+        elif is_leaf(node) and (leaf := leaf_of(node)) is not None:
+            used.append(_Used(weakref.ref(leaf), settled(leaf)._array, _writes(leaf)))
+    return used
+
+
+class _Used(NamedTuple):
+    """A leaf that a function used: what it held, and how often that had been written to."""
+
+    leaf: weakref.ref[Array]
+    value: Any
+    writes: int
+
+    def check(self) -> None:
+        """Refuse another value than it had."""
+        leaf = self.leaf()
+        if leaf is None:
+            change = "was replaced"
+        elif settled(leaf)._array is not self.value or _writes(leaf) != self.writes:
+            change = f"({describe(leaf)}) was written to"
+        else:
+            return
+        msg = (
+            f"a tensor that the function uses without taking it as an argument {change} since the function was called. "
+            f"Run again for the backward pass, it would compute other values: pass the tensor as an argument, or "
+            f"change it after the backward pass."
+        )
+        raise CheckpointError(msg)
 
 
 class _End(Variant):
@@ -212,7 +300,7 @@ def _revisiting() -> Iterator[None]:
 def checkpoint(
     function: Callable[..., Any],
     *args: Any,
-    save: Iterable[str] = (),
+    save: str | Iterable[str] = (),
     early_stop: bool = True,
     use_reentrant: bool = False,
     **kwargs: Any,
@@ -225,10 +313,11 @@ def checkpoint(
     ----------
     function : callable
         Must do the same each time that it is called with the same arguments. It may use tensors that are not among
-        its arguments.
+        its arguments: these must hold the same values in the backward pass, which is checked for leaves that require
+        grad. Arguments may be written to, by the function and later.
     *args, **kwargs
         Its arguments, trees of tensors among them.
-    save : iterable of str
+    save : str or iterable of str
         Names of operations whose results are kept, so that they are not computed again: ``{"matmul"}`` for the
         expensive ones.
     early_stop : bool
@@ -245,8 +334,11 @@ def checkpoint(
     ------
     ValueError
         If `use_reentrant` is true.
+    UnknownOperationError
+        If `save` names an operation that there is not.
     CheckpointError
-        In the backward pass, if the function saved other values when it was run again.
+        If the function writes to an argument that another one is, or is a view of. In the backward pass, if it saved
+        values of other shapes or dtypes when it was run again, or uses a leaf that was written to or replaced since.
 
     Examples
     --------
@@ -260,12 +352,8 @@ def checkpoint(
     if use_reentrant:
         msg = "checkpoint has no reentrant form: leave use_reentrant out, or False"
         raise ValueError(msg)
-    names = frozenset(save)
+    names = frozenset([find(name).name for name in ((save,) if isinstance(save, str) else save)])
     frame = _Frame(function, args, kwargs, names, early_stop)
     if frame.level is not None and not records(frame.level):
         return function(*args, **kwargs)
-    with saved_tensors_hooks(frame.pack, frame.unpack), kept_outputs(names, None, frame.kept):
-        found = function(*args, **kwargs)
-    frame.complete = True
-    frame.values.clear()
-    return found
+    return frame.run(args, kwargs)

@@ -2,6 +2,9 @@
 
 A deep model whose saved values exceed the memory there is can be trained with them. What is worth recomputing instead
 goes into `agnograd.checkpoint`.
+
+Inside a transformation, values that one further outside differentiates stay where they are: they are places in its
+graph, which no copy would be. What that graph saves itself is packed like everything else.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from agnograd.core.array import innermost
-from agnograd.core.reverse import raw_space, wrap
+from agnograd.core.facts import describe, raw_space
+from agnograd.core.nodes import wrap
 from agnograd.core.saved import saved_tensors_hooks
 from agnograd.core.table import Space
 from agnograd.core.views import settled
+from agnograd.errors import SavedError
 
 
 def _to_host(x: Any) -> tuple[Any, Space, Any]:
@@ -31,6 +36,11 @@ def _from_host(values: Any, space: Space, device: Any) -> Any:
     if str(space.device(raw)) != str(device):
         raw = space.to_device(raw, device)
     return wrap(raw, None)
+
+
+def _leaves(x: Any, min_bytes: int) -> bool:
+    """Whether a value is packed at all: it is large enough, and has no derivative of its own."""
+    return settled(x).level is None and size_in_bytes(x) >= min_bytes
 
 
 class save_on_host(saved_tensors_hooks):  # noqa: N801 - as the hooks that it is made of
@@ -60,7 +70,7 @@ class save_on_host(saved_tensors_hooks):  # noqa: N801 - as the hooks that it is
         self._min_bytes = min_bytes
 
     def _pack(self, x: Any) -> Any:
-        return _to_host(x) if size_in_bytes(x) >= self._min_bytes else x
+        return _to_host(x) if _leaves(x, self._min_bytes) else x
 
     def _unpack(self, packed: Any) -> Any:
         return _from_host(*packed) if type(packed) is tuple else packed
@@ -78,6 +88,13 @@ class spill(saved_tensors_hooks):  # noqa: N801 - as the hooks that it is made o
         Where to put the files, by default a temporary directory of its own.
     min_bytes : int
         Smaller arrays stay in memory. In bytes.
+
+    Raises
+    ------
+    OSError
+        Where an array cannot be written, for example because the disk is full.
+    SavedError
+        In the backward pass, if a file was deleted or changed.
 
     Examples
     --------
@@ -101,19 +118,16 @@ class spill(saved_tensors_hooks):  # noqa: N801 - as the hooks that it is made o
         else:
             self.directory = Path(directory)
             self.directory.mkdir(parents=True, exist_ok=True)
-        # Arrays that live and are in a file already, by their identity.
-        self._written: dict[int, weakref.ref[_File]] = {}
+        # Files by the identity of the array in them, which is another's once that is gone.
+        self._written: weakref.WeakValueDictionary[int, _File] = weakref.WeakValueDictionary()
 
     def _pack(self, x: Any) -> Any:
-        if size_in_bytes(x) < self._min_bytes:
+        if not _leaves(x, self._min_bytes):
             return x
         raw = innermost(settled(x))
-        known = self._written.get(id(raw))
-        file = None if known is None else known()
+        file = self._written.get(id(raw))
         if file is None or file.source() is not raw:
-            file = _File(self, *_to_host(x))
-            file.remember(raw)
-            self._written[id(raw)] = weakref.ref(file)
+            file = self._written[id(raw)] = _File(self, raw)
         return file
 
     def _unpack(self, packed: Any) -> Any:
@@ -121,35 +135,59 @@ class spill(saved_tensors_hooks):  # noqa: N801 - as the hooks that it is made o
 
 
 class _File:
-    """An array on disk; the file goes with the object."""
+    """An array on disk; the file goes with the object.
 
-    __slots__ = ("__weakref__", "_device", "_path", "_space", "_spill", "source")
+    Attributes
+    ----------
+    source : callable
+        Gives the array whose values these are, as long as it lives.
+    """
 
-    def __init__(self, spill_: spill, values: Any, space: Space, device: Any) -> None:
-        import numpy as np
+    __slots__ = ("__weakref__", "_about", "_device", "_path", "_space", "_spill", "source")
 
-        handle, name = tempfile.mkstemp(suffix=".npy", dir=spill_.directory)
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, values)
+    def __init__(self, spill_: spill, raw: Any) -> None:
+        values, self._space, self._device = _to_host(raw)
+        self._path = _write(values, spill_.directory)
         # A temporary directory lives as long as a file in it is needed.
         self._spill = spill_
-        self._path = Path(name)
-        self._space = space
-        self._device = device
-        weakref.finalize(self, _delete, self._path)
-
-    def remember(self, raw: Any) -> None:
-        """Know the array whose values these are, as long as it lives."""
+        self._about = describe(raw)
         try:
             self.source: Any = weakref.ref(raw)
         except TypeError:
             self.source = _gone
+        weakref.finalize(self, _delete, self._path)
 
     def read(self) -> Any:
         """The values, as a tensor on the device that they came from."""
         import numpy as np
 
-        return _from_host(np.load(self._path), self._space, self._device)
+        try:
+            values = np.load(self._path)
+        except (OSError, ValueError, EOFError) as error:
+            msg = (
+                f"a value that the graph saved in a file ({self._about}) cannot be read back: the file was deleted or "
+                f"changed. Leave the directory of a spill alone until the backward pass is over."
+            )
+            raise SavedError(msg) from error
+        return _from_host(values, self._space, self._device)
+
+
+def _write(values: Any, directory: Path) -> Path:
+    """Put an array in a new file; no part of one is left where that fails."""
+    import numpy as np
+
+    path = None
+    try:
+        handle, name = tempfile.mkstemp(suffix=".npy", dir=directory)
+        path = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, values)
+    except BaseException as error:
+        error.add_note(f"while {values.nbytes} bytes that the graph saves were written to the directory of a spill")
+        if path is not None:
+            _delete(path)
+        raise
+    return path
 
 
 def _gone() -> None:

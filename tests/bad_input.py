@@ -19,8 +19,8 @@ import pytest
 import agnograd as ag
 from agnograd import errors
 from agnograd.core.array import innermost
+from agnograd.core.facts import raw_space
 from agnograd.core.level import recording
-from agnograd.core.reverse import raw_space
 from agnograd.core.views import settled
 
 # Values that no message may show, in any way that a library prints them.
@@ -37,6 +37,8 @@ BUILTINS = {
     errors.FunctionError: (TypeError, RuntimeError),
     errors.HookError: (TypeError, RuntimeError),
     errors.CotangentError: (ValueError, RuntimeError),
+    errors.BatchedValueError: (TypeError, ValueError),
+    errors.LinearityError: ValueError,
     errors.NotDifferentiableError: (TypeError, ValueError, RuntimeError),
     errors.InplaceError: RuntimeError,
     errors.GradientLostError: (TypeError, BufferError, RuntimeError),
@@ -45,6 +47,11 @@ BUILTINS = {
     errors.ForeignArrayError: TypeError,
     errors.EscapedError: RuntimeError,
     errors.LevelError: RuntimeError,
+    errors.TreeError: ValueError,
+    errors.SparsityError: ValueError,
+    errors.ConvergenceError: RuntimeError,
+    errors.MissingLibraryError: ImportError,
+    errors.ConformanceError: AssertionError,
     errors.GradcheckError: (AssertionError, RuntimeError),
     errors.MissingRuleError: NotImplementedError,
     errors.UnsupportedError: NotImplementedError,

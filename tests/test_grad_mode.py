@@ -314,3 +314,35 @@ def test_one_object_serves_many_threads():
     for thread in threads:
         thread.join()
     assert found == [(False, True)] * 4
+
+
+def cube(x):
+    return x**3
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        lambda x: ag.grad(ag.grad(cube))(x),
+        lambda x: ag.grad(lambda z: ag.jvp(cube, (z,), (ag.ones(()),))[1])(x),
+        lambda x: ag.jvp(ag.grad(cube), (x,), (ag.ones(()),))[1],
+        lambda x: ag.vjp(lambda z: ag.grad(cube)(z), x)[1](ag.ones(()))[0],
+        lambda x: ag.grad(ag.grad(ag.grad(lambda z: z**4 / 4)))(x),
+    ],
+    ids=["reverse-reverse", "reverse-forward", "forward-reverse", "vjp", "third order"],
+)
+def test_transformations_nest_within_no_grad(derive):
+    x = ag.tensor(2.0)
+    with ag.no_grad():
+        assert derive(x).item() == pytest.approx(12.0)
+
+
+def test_no_grad_within_a_transformation_cuts_what_is_further_out():
+    x = ag.tensor(2.0)
+
+    def inner(z):
+        with ag.no_grad():
+            return ag.grad(lambda y: y**3 * z)(z)
+
+    assert inner(x).item() == pytest.approx(24.0)
+    assert ag.grad(inner)(x).item() == 0.0

@@ -8,13 +8,16 @@ from typing import Any
 from agnograd.autograd import forward_ad, function, functional, graph
 from agnograd.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from agnograd.autograd.gradcheck import gradcheck, gradgradcheck
+from agnograd.core.array import Array
+from agnograd.core.facts import describe
 from agnograd.core.gradient import differentiated, gradients, listed, run_backward
-from agnograd.core.reverse import Node, describe, wrap
+from agnograd.core.nodes import Node, wrap
 from agnograd.core.table import OPS
 from agnograd.errors import CotangentError, UnusedInputError
 from agnograd.function import Function
 from agnograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from agnograd.tensors import Tensor
+from agnograd.transforms import vmap
 
 __all__ = [
     "Function",
@@ -84,7 +87,8 @@ def grad(
     allow_unused : bool, optional
         Give None for an input that no output depends on, instead of raising. By default as `materialize_grads`.
     is_grads_batched : bool
-        Take the first axis of each of `grad_outputs` for a batch of cotangents, and return batches of gradients.
+        Take the first axis of each of `grad_outputs` for a batch of cotangents, and return batches of gradients: one
+        pass, under `agnograd.vmap`, which hooks and custom functions see batches in.
     materialize_grads : bool
         Give zeros instead of None.
 
@@ -122,12 +126,13 @@ def grad(
     out: list[Tensor | None] = []
     for i, x in enumerate(wanted):
         g = results.get(x._node)
-        if g is None and materialize_grads and isinstance(x, Tensor):
-            g = OPS["zeros_like"].call(x.detach()).requires_grad_(create_graph)
-        elif g is None and not (allow_unused or materialize_grads):
+        like = x._like if isinstance(x, graph.GradientEdge) else x.detach()
+        if g is None and materialize_grads:
+            g = OPS["zeros_like"].call(like).requires_grad_(create_graph)
+        elif g is None and not allow_unused:
             msg = (
-                f"the differentiated tensor at index {i} ({describe(getattr(x, '_like', x))}) appears to not have been "
-                f"used in the graph. Set allow_unused=True if this is the desired behavior."
+                f"the differentiated tensor at index {i} ({describe(like)}) appears to not have been used in the "
+                f"graph. Set allow_unused=True if this is the desired behavior."
             )
             raise UnusedInputError(msg)
         out.append(g if g is None or isinstance(g, Tensor) else wrap(g, None))
@@ -151,33 +156,18 @@ def _batched(
             f"all need one, of the same size, got shapes {[None if g is None else tuple(g.shape) for g in seeds]}"
         )
         raise CotangentError(msg)
-    ((size,),) = sizes
-    # For a batch of none the gradients of one that is zero are made, and left out.
-    cotangents = [[g[k, ...] for g in seeds] for k in range(size)] or [[OPS["sum"].call(g, axis=0) for g in seeds]]
-    rows = []
-    for k, cotangent in enumerate(cotangents):
-        keep = True if k < size - 1 else retain_graph
-        rows.append(
-            grad(
-                roots,
-                inputs,
-                cotangent,
-                keep,
-                create_graph,
-                allow_unused=allow_unused,
-                materialize_grads=materialize_grads,
-            )
+    pass_back = vmap(
+        lambda *cotangents: grad(
+            roots,
+            inputs,
+            cotangents,
+            retain_graph,
+            create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
         )
-
-    def stacked(items: list[Tensor | None]) -> Tensor | None:
-        if items[0] is None:
-            return None
-        found: Tensor = OPS["stack"].call(items)
-        return found if size else found[:0]
-
-    if isinstance(inputs, dict):
-        return {name: stacked([row[name] for row in rows]) for name in inputs}
-    return tuple(stacked(list(items)) for items in zip(*rows, strict=True))
+    )
+    return pass_back(*[g if isinstance(g, Array) else wrap(g, None) for g in seeds])
 
 
 def _outputs(tensors: Any, seeds: Any, function: str) -> tuple[list[Any], list[Any]]:
@@ -187,5 +177,5 @@ def _outputs(tensors: Any, seeds: Any, function: str) -> tuple[list[Any], list[A
     given = list(seeds) if isinstance(seeds, (tuple, list)) else [seeds]
     if len(given) != len(roots):
         msg = f"got {len(roots)} tensors and {len(given)} gradients: there must be one, or None, for each"
-        raise ValueError(msg)
+        raise CotangentError(msg)
     return roots, given

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NoReturn
 
 from agnograd.core.array import Array
+from agnograd.core.facts import carries, describe, raw_space
 from agnograd.core.gradient import gradients
 from agnograd.core.level import ROOT
-from agnograd.core.reverse import carries, describe, raw_space, shown, wrap
+from agnograd.core.nodes import shown, wrap
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, EscapedError, GradientError, NonScalarError
 from agnograd.grad_mode import enable_grad
-from agnograd.transforms import jvp
+from agnograd.transforms import jvp, vmap
 
 Tensors = tuple[Any, ...]
 FUNCTION = "the user-provided function"
@@ -57,11 +59,20 @@ def pull(
 class Call:
     """One call of a function on inputs of its own, and passes back from its results."""
 
-    def __init__(self, name: str, func: Callable[..., Any], inputs: Any, create_graph: bool, strict: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        inputs: Any,
+        create_graph: bool,
+        strict: bool,
+        vectorize: bool = False,
+    ) -> None:
         self.name = name
         self.func = func
         self.create_graph = create_graph
         self.strict = strict
+        self.vectorize = vectorize
         given, self.inputs_single = self.tensors(inputs, "inputs")
         # New objects, so that an argument is told from the same tensor where the function closes over it.
         self.inputs = tuple([self._fresh(settled(x)) for x in given])
@@ -144,7 +155,7 @@ class Call:
                 f"{type(out).__name__}."
             )
             raise TypeError(msg)
-        if not _is_one(out):
+        if not one_element((out,)):
             msg = (
                 f"The Tensor returned by the function given to {self.name} should contain a single element, it has "
                 f"{describe(out)}. Reduce it, for example with .sum()."
@@ -156,7 +167,7 @@ class Call:
 
     def tangents(self, v: Any) -> Sequence[Any]:
         """Vectors like the inputs; one, where there is a single input of one element."""
-        if v is None and self.inputs_single and _is_one(self.inputs[0]):
+        if v is None and one_element(self.inputs):
             return (OPS["ones_like"].call(self.inputs[0].detach()),)
         return self.given(v, self.inputs, self.inputs_single, f"the input to {FUNCTION} is")
 
@@ -220,22 +231,39 @@ class Call:
                 f"vjp."
             )
             raise NonScalarError(msg)
-        parts: list[list[Any]] = [[] for _ in self.inputs]
-        for g in _basis(y):
-            found = self.pull([y], self.inputs, [g], keep=True)
-            for k, (x, gx) in enumerate(zip(self.inputs, found, strict=True)):
-                if self.strict and gx is None:
-                    self._refuse(f"Output {i} of {FUNCTION} is independent of input {k}. {STRICT}.")
+        found = self._each(lambda g: tuple(self.pull([y], self.inputs, [g], keep=True)), y)
+        out = []
+        for k, (x, gx) in enumerate(zip(self.inputs, found, strict=True)):
+            if self.strict and gx is None and y.size:
+                self._refuse(f"Output {i} of {FUNCTION} is independent of input {k}. {STRICT}.")
+            if gx is not None:
                 self._check_depends(gx, self.name, k)
-                parts[k].append(_zeros(x) if gx is None else gx)
-        return [_stacked(found, y, x) for found, x in zip(parts, self.inputs, strict=True)]
+            out.append(_reshaped(gx, (*y.shape, *x.shape), x))
+        return out
+
+    def _each(self, f: Callable[[Any], tuple[Any, ...]], x: Any) -> Sequence[Any]:
+        """What a linear function makes of each element of a basis, stacked; None where it gives None."""
+        basis = _basis(x)
+        if not basis:
+            return [None] * len(f(_zeros(x)))
+        if self.vectorize:
+            return vmap(f)(OPS["stack"].call(basis))  # type: ignore[no-any-return]
+        columns = zip(*[f(g) for g in basis], strict=True)
+        return [None if column[0] is None else OPS["stack"].call(list(column)) for column in columns]
 
     def columns(self, func: Callable[..., Any]) -> tuple[list[list[Any]], bool]:
         """The derivatives of each output by each input, from one pass forward for each element of the inputs."""
         primals = [x if self.create_graph else wrap(x._array, None) for x in self.inputs]
-        parts: list[list[list[Any]]] = []
+        parts: list[Sequence[Any]] = []
         outputs: Tensors = ()
         single = True
+
+        def along(k: int, t: Any) -> Tensors:
+            nonlocal outputs, single
+            value, tangent = jvp(func, primals, [t if n == k else None for n in range(len(self.inputs))])
+            outputs, single = self.tensors(value, f"outputs of {FUNCTION}")
+            return (tangent,) if single else tangent
+
         for k, x in enumerate(self.inputs):
             if not _is_real(x):
                 msg = (
@@ -243,19 +271,13 @@ class Call:
                     f"the strategy reverse-mode, or agnograd.jvp."
                 )
                 raise NonScalarError(msg)
-            column: list[list[Any]] = []
-            for t in _basis(x) or [_zeros(x)]:
-                tangents = [t if n == k else None for n in range(len(self.inputs))]
-                value, tangent = jvp(func, primals, tangents)
-                outputs, single = self.tensors(value, f"outputs of {FUNCTION}")
-                column.append([tangent] if single else list(tangent))
-            parts.append(column)
+            parts.append(self._each(partial(along, k), x))
         table = [
             [
-                _stacked([t[i] for t in column][: x.size], x, y, last=True)
-                for column, x in zip(parts, self.inputs, strict=True)
+                _reshaped(None if t is None else OPS["moveaxis"].call(t, 0, -1), (*y.shape, *x.shape), y)
+                for t, x in zip(column, self.inputs, strict=True)
             ]
-            for i, y in enumerate(outputs)
+            for y, column in zip(outputs, zip(*parts, strict=True), strict=True)
         ]
         return table, single
 
@@ -291,8 +313,9 @@ class Call:
         raise GradientError(msg)
 
 
-def _is_one(x: Any) -> bool:
-    return bool(x.size == 1)
+def one_element(tensors: Tensors) -> bool:
+    """Whether some tensors are a single one of a single element."""
+    return len(tensors) == 1 and bool(tensors[0].size == 1)
 
 
 def _is_real(x: Any) -> bool:
@@ -310,10 +333,7 @@ def _basis(x: Any) -> list[Any]:
     return [xp.astype(where == k, x.dtype) for k in range(x.size)]
 
 
-def _stacked(items: Sequence[Any], across: Any, like: Any, *, last: bool = False) -> Any:
-    """Derivatives, one for each element of `across`, as one array with its axes in front, or last."""
+def _reshaped(x: Any, shape: tuple[int, ...], like: Any) -> Any:
+    """Derivatives in their shape; zeros for None."""
     xp = like.__array_namespace__()
-    shape = (*like.shape, *across.shape) if last else (*across.shape, *like.shape)
-    if not items:
-        return xp.zeros(shape, dtype=like.dtype, device=like.device)
-    return xp.reshape(xp.stack(items, axis=-1 if last else 0), shape)
+    return xp.zeros(shape, dtype=like.dtype, device=like.device) if x is None else xp.reshape(x, shape)

@@ -2,6 +2,10 @@
 
 Levels nest, which PyTorch's do not: a dual tensor of an inner level whose parts are dual tensors of an outer one gives
 second derivatives. They are local to a thread or an asyncio task. `agnograd.jvp` does the same for a function.
+
+A level lies outside of the user's own graph: passes go back through the values and tangents that `unpack_dual` gives,
+but `agnograd.autograd.grad` does not differentiate with respect to a dual tensor, as PyTorch's does, and raises. For
+forward over reverse mode use `agnograd.grad` within the level.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from agnograd.core.array import Array, innermost
+from agnograd.core.facts import carries, describe, raw_space, short
 from agnograd.core.forward import Dual
 from agnograd.core.level import Level
-from agnograd.core.reverse import Reverse, carries, describe, raw_space, short, shown
+from agnograd.core.nodes import Reverse, shown
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, LevelError, NotDifferentiableError
@@ -119,6 +124,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     Returns
     -------
     array
+        A new one: unlike PyTorch's, it does not see writes to `tensor`, nor `tensor` its own.
 
     Raises
     ------
@@ -169,7 +175,7 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     ----------
     tensor : Tensor or array
     level : int, optional
-        Number of an open level; the innermost by default.
+        Number of an open level; the innermost by default, or where none is open here, that of `tensor`.
 
     Returns
     -------
@@ -186,6 +192,9 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
         msg = f"unpack_dual takes a tensor, got an object of type {type(x).__name__}"
         raise TypeError(msg)
     there = _level(level)
+    if there is None and isinstance(x, Array) and isinstance(x.level, _DualLevel):
+        # Open in another thread or task.
+        there = x.level
     return UnpackedDualTensor(*map(shown, (x, None) if there is None else _split(x, there)))
 
 

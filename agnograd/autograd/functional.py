@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agnograd.autograd.calls import FUNCTION, Call
+from agnograd.autograd.calls import FUNCTION, Call, one_element
 from agnograd.errors import GradientError
 from agnograd.transforms import grad
 
@@ -61,7 +61,7 @@ def vjp(
     """
     call = Call("vjp", func, inputs, create_graph, strict)
     call.run()
-    if v is None and (call.outputs_single and call.outputs[0].size == 1):
+    if v is None and one_element(call.outputs):
         cotangents: Sequence[Any] = (None,)
     else:
         cotangents = call.given(v, call.outputs, call.outputs_single, f"{FUNCTION} returns")
@@ -147,7 +147,7 @@ def jacobian(
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
-    vectorize: bool = False,  # noqa: ARG001
+    vectorize: bool = False,
     strategy: str = "reverse-mode",
 ) -> Any:
     """The Jacobian of a function.
@@ -163,7 +163,7 @@ def jacobian(
     strict : bool
         Whether to raise, instead of giving zeros, where an output does not depend on an input.
     vectorize : bool
-        Accepted as PyTorch does; nothing depends on it.
+        Whether all passes are one, under `agnograd.vmap`: faster, and it needs memory for all of them at once.
     strategy : str
         ``"reverse-mode"``, one pass for each element of the outputs, or ``"forward-mode"``, one call of the function
         for each element of the inputs. The latter is a transformation: the function gets duals.
@@ -191,7 +191,7 @@ def jacobian(
     (tensor([[3., 0.],
              [0., 3.]]), tensor([1., 2.]))
     """
-    call = Call("jacobian", func, inputs, create_graph, strict)
+    call = Call("jacobian", func, inputs, create_graph, strict, vectorize)
     ahead = _forward(strategy, "strategy", call)
     with call.mode():
         if ahead:
@@ -205,7 +205,7 @@ def hessian(
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
-    vectorize: bool = False,  # noqa: ARG001
+    vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """The Hessian of a function of one element: the Jacobian of its gradient.
@@ -230,7 +230,7 @@ def hessian(
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    call = Call("hessian", func, inputs, create_graph, strict)
+    call = Call("hessian", func, inputs, create_graph, strict, vectorize)
     ahead = _forward(outer_jacobian_strategy, "outer_jacobian_strategy", call)
     with call.mode():
         if ahead:

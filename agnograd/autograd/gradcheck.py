@@ -8,7 +8,8 @@ from typing import Any
 
 from agnograd.autograd.calls import pull
 from agnograd.autograd.jacobians import Check, Options, leaves, random_like, requires_grad
-from agnograd.core.reverse import short, wrap
+from agnograd.core.facts import short
+from agnograd.core.nodes import wrap
 from agnograd.errors import GradcheckError
 from agnograd.transforms import vjp
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agnograd.core import walk
+from agnograd.core.facts import describe
 from agnograd.core.gradient import GradientEdge, differentiated
 from agnograd.core.hooks import Hook, RemovableHandle, hooks_of
-from agnograd.core.reverse import Node, describe, edge, is_leaf
+from agnograd.core.nodes import Node, edge, is_leaf
 from agnograd.core.saved import disable_saved_tensors_hooks, saved_tensors_hooks
 from agnograd.tensors import Tensor
 
@@ -30,13 +31,22 @@ __all__ = [
 ]
 
 
+# PyTorch's names for what is called otherwise here, or is not needed.
+_ELSEWHERE = {
+    "save_on_cpu": "save_on_host() keeps in the memory of the host what operations save",
+    "allow_mutation_on_saved_tensors": "what operations save does not change with a write, everything is allowed",
+    "increment_version": "what operations save does not change with a write, versions are not looked at",
+}
+
+
 def __getattr__(name: str) -> Any:
     # Files and temporary folders take a while to import, and few graphs are spilled.
     if name in ("save_on_host", "spill"):
         from agnograd import spilling
 
         return getattr(spilling, name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
+    hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+    msg = f"module {__name__!r} has no attribute {name!r}{hint}"
     raise AttributeError(msg, name=name)
 
 

@@ -15,8 +15,9 @@ import optree
 from agnograd.autograd.calls import pull
 from agnograd.autograd.hosts import compute, kind, like, pairs, unpaired
 from agnograd.core.array import Array, innermost
+from agnograd.core.facts import carries, describe, raw_space, short
 from agnograd.core.level import ROOT
-from agnograd.core.reverse import carries, describe, raw_space, short, wrap
+from agnograd.core.nodes import wrap
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import GradcheckError

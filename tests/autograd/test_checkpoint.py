@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import types
 import weakref
 
 import numpy as np
@@ -14,7 +15,8 @@ import agnograd as ag
 from agnograd.autograd import graph
 from agnograd.core.level import recording
 from agnograd.core.table import OPS
-from agnograd.errors import CheckpointError, EscapedError, GraphFreedError
+from agnograd.errors import CheckpointError, EscapedError, GraphFreedError, UnknownOperationError
+from agnograd.rematerialisation import _Frame
 
 checkpoint = ag.checkpoint
 
@@ -138,6 +140,17 @@ def test_mismatch(x):
     (x * 2).sum().backward()
 
 
+def test_early_stop_is_nothing_that_a_function_can_catch(x):
+    def f(v):
+        try:
+            return ag.exp(v) * 2
+        except Exception as error:
+            raise LookupError("spoilt") from error
+
+    checkpoint(f, x).sum().backward()
+    np.testing.assert_allclose(host(x.grad), 2 * np.exp(host(x)))
+
+
 def test_an_exception_in_the_second_run(x):
     runs = []
 
@@ -209,6 +222,24 @@ def test_policies_by_the_name_of_an_operation(leaf):
     np.testing.assert_allclose(gradient(save={"matmul"}), plain, rtol=1e-12)
     np.testing.assert_allclose(gradient(save=["matmul", "exp"]), plain, rtol=1e-12)
     np.testing.assert_allclose(gradient(save={"matmul"}, early_stop=False), plain, rtol=1e-12)
+
+
+def test_names_of_operations_that_there_are_not(x):
+    with pytest.raises(UnknownOperationError, match=r"no operation named 'matmull'. Did you mean .*matmul"):
+        checkpoint(chain, x, save={"matmull"})
+    checkpoint(chain, x, save="exp").sum().backward()
+    np.testing.assert_allclose(host(x.grad), slope(x))
+
+
+def test_an_inner_second_run_is_not_kept(x):
+    """Each pass would add to what the policy of the outer one keeps."""
+    y = checkpoint(lambda v: ag.cos(checkpoint(ag.exp, v) * v), x, save="exp").sum()
+    frames = [o for o in gc.get_objects() if isinstance(o, _Frame) and o.save]
+    for _ in range(3):
+        (dx,) = ag.autograd.grad(y, x, retain_graph=True)
+        assert [len(frame.kept) for frame in frames] == [1]
+    v = host(x)
+    np.testing.assert_allclose(host(dx), -np.sin(np.exp(v) * v) * np.exp(v) * (1 + v))
 
 
 def test_what_a_policy_keeps_is_not_computed_again(monkeypatch, leaf):
@@ -349,6 +380,57 @@ def test_writes_to_an_argument(x):
     same(z, 2 * host(x))
     y.sum().backward()
     np.testing.assert_allclose(host(x.grad), 2 * np.exp(2 * host(x)))
+
+
+def test_writes_to_an_argument_that_another_one_shares(x):
+    """A second run, whose arguments are no longer one, would not see them."""
+
+    def f(a, b):
+        a *= 2
+        return ag.exp(b)
+
+    z = x * 1
+    for pair in ((z, z), (z, z[1:]), (z[1:], z), (z, z.detach())):
+        with pytest.raises(CheckpointError, match=r"wrote to an argument that another .* pass a clone\(\)"):
+            checkpoint(f, *pair)
+    assert recording() is True
+    y = checkpoint(f, x * 1, x[1:]) + checkpoint(lambda a, b: ag.exp(a * b).sum(), z, z[1:2])
+    assert y.requires_grad
+
+
+def test_writes_to_a_leaf_that_is_no_argument(x, leaf):
+    """Between the call and the backward pass, as an optimizer does."""
+    model = types.SimpleNamespace(w=leaf([1.0, 2.0, 3.0]))
+
+    def f(v):
+        return ag.exp(v * (model.w * 1)[:])
+
+    y = checkpoint(f, x).sum()
+    with ag.no_grad():
+        model.w *= 3
+    with pytest.raises(CheckpointError, match=r"taking it as an argument \(shape \(3,\).* was written to since"):
+        y.backward()
+    y = checkpoint(f, x).sum()
+    model.w.data = model.w.data + 1
+    with pytest.raises(CheckpointError, match="was written to since"):
+        y.backward()
+    # What was written before does not matter, nor what is written once the pass is over.
+    y = checkpoint(f, x).sum()
+    model.w = leaf([3.0, 2.0, 1.0])
+    with pytest.raises(CheckpointError, match="without taking it as an argument was replaced since"):
+        y.backward()
+    checkpoint(f, x).sum().backward()
+    np.testing.assert_allclose(host(model.w.grad), host(x) * np.exp(host(x) * host(model.w)))
+
+
+def test_writes_to_a_leaf_that_is_an_argument(x, leaf):
+    w = leaf([1.0, 2.0, 3.0])
+    values = host(w).copy()
+    y = checkpoint(lambda v, w: ag.exp(v * w), x, w).sum()
+    with ag.no_grad():
+        w *= 3
+    y.backward()
+    np.testing.assert_allclose(host(w.grad), host(x) * np.exp(host(x) * values))
 
 
 def test_custom_functions_within(x):

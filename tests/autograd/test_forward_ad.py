@@ -325,6 +325,17 @@ def test_levels_are_local_to_a_thread_and_a_task():
     assert asyncio.run(both()) == [6.0, 27.0]
 
 
+def test_another_thread_unpacks_what_it_was_given(x, t):
+    with dual_level():
+        dual = make_dual(x, t)
+        found = []
+        thread = threading.Thread(target=lambda: found.append(unpack_dual(dual * 2)))
+        thread.start()
+        thread.join()
+    same(found[0].primal, 2 * host(x))
+    same(found[0].tangent, 2 * host(t))
+
+
 def test_a_level_is_left_by_an_exception(x, t):
     def fails():
         with dual_level():

@@ -119,6 +119,115 @@ def test_forward_backward_and_apply(x, agnograd_backend):
         Both.apply(x)
 
 
+def test_arguments(x):
+    """Those that were left out have no gradient, unless setup_context is given their defaults."""
+
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x, by=3, offset=0, *, unused=None):
+            ctx.by = by
+            return x * by + offset
+
+        @staticmethod
+        def backward(ctx, g):
+            return (g * ctx.by, None)[: len(ctx.needs_input_grad)]
+
+    for call, by in ((lambda: Scaled.apply(x), 3), (lambda: Scaled.apply(x, 5), 5), (lambda: Scaled.apply(x, by=7), 7)):
+        x.grad = None
+        call().sum().backward()
+        same(x.grad, [by] * 3)
+    with pytest.raises(TypeError, match="'unused' of forward is keyword-only"):
+        Scaled.apply(x, unused=1)
+    with pytest.raises(TypeError, match="nothing"):
+        Scaled.apply(x, nothing=1)
+    with pytest.raises(TypeError, match="forward"):
+        Scaled.apply()
+
+
+def test_forward_writes_to_no_argument(x, constant):
+    """To one without a gradient it may; PyTorch's mark_dirty has no counterpart."""
+
+    class Doubled(Function):
+        @staticmethod
+        def forward(ctx, x, buffer, careless=False):
+            buffer[0] = 9.0
+            if careless:
+                x *= 2
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2, None, None
+
+    class Marked(Doubled):
+        @staticmethod
+        def forward(ctx, x, buffer):
+            ctx.mark_dirty(x)
+
+    buffer = constant([0.0, 0.0])
+    Doubled.apply(x, buffer).sum().backward()
+    same(buffer, [9, 0])
+    y = x * 1
+    with pytest.raises(FunctionError, match=r"Doubled.forward wrote to argument 0 in place"):
+        Doubled.apply(y, buffer, True)
+    with ag.no_grad(), pytest.raises(FunctionError, match="wrote to argument 0"):
+        Doubled.apply(y, buffer, True)
+    same(y, host(x))
+    with pytest.raises(FunctionError, match="mark_dirty"):
+        Marked.apply(y, buffer)
+    y[...] = Doubled.apply(y, buffer)
+    same(y, 2 * host(x))
+
+
+def test_a_closure_of_backward_over_a_transformation(leaf, constant):
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x, s):
+            ctx.s = s
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.s[0] * ctx.s[0], None
+
+    def f(s):
+        x = leaf([1.0, 2.0])
+        Scaled.apply(ag.sin(x) * 3, [s]).sum().backward()
+        return x.grad.sum()
+
+    slope = 3 * (np.cos(1.0) + np.cos(2.0))
+    s = constant(3.0)
+    same(ag.grad(f)(s), slope * 6)
+    same(ag.jvp(f, (s,), (constant(1.0),))[1], slope * 6)
+
+
+def test_outputs_of_integers_and_arguments_that_are_returned(x, constant):
+    class Same(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x, ag.argsort(x)
+
+        @staticmethod
+        def backward(ctx, g, places):
+            assert places.dtype == order.dtype
+            assert (host(places) == 0).all()
+            return g * 3
+
+    y, order = Same.apply(x)
+    assert y is not x
+    assert not order.requires_grad
+    y.sum().backward()
+    same(x.grad, [3, 3, 3])
+    # With nothing recorded it shares the value.
+    z = constant([1.0, 2.0, 3.0])
+    y, order = Same.apply(z)
+    assert y is not z
+    y[0] = 5.0
+    same(z, [5, 2, 3])
+    y.requires_grad_()
+    assert not z.requires_grad
+
+
 def test_return_count(x, constant):
     returning(lambda g: g, None, None).apply(x, 3).sum().backward()
     same(x.grad, [1, 1, 1])
@@ -358,7 +467,8 @@ def test_once_differentiable(x):
         dx.sum().backward()
 
 
-def test_jvp(x, constant):
+@pytest.mark.parametrize("materialize", [True, False])
+def test_jvp(x, constant, materialize):
     value, t = ag.jvp(Cube.apply, (constant([2.0]),), (constant([1.0]),))
     same(value, [8])
     same(t, [12])
@@ -366,11 +476,14 @@ def test_jvp(x, constant):
     class TwoOutputs(Function):
         @staticmethod
         def forward(ctx, x, y):
+            ctx.set_materialize_grads(materialize)
             return x * 2, x + y
 
         @staticmethod
         def jvp(ctx, t, u):
-            assert u is None
+            assert (u is None) == (not materialize)
+            if materialize:
+                same(u, [0])
             return t * 2, None
 
     a, b = ag.jvp(lambda z: TwoOutputs.apply(z, constant([1.0])), (constant([2.0]),), (constant([1.0]),))[1]
@@ -583,3 +696,54 @@ def test_what_setup_context_computes_is_differentiated_again_by_transformations(
 
     same(ag.grad(ag.grad(F.apply))(constant(2.0)), 12)
     same(ag.jvp(ag.grad(F.apply), (constant(2.0),), (constant(1.0),))[1], 12)
+
+
+def test_none_among_what_is_saved_stays_none_in_all_orders(constant):
+    class F(Function):
+        @staticmethod
+        def forward(x, scale):
+            return x**3 * 2.0
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(inputs[0], None)
+
+        @staticmethod
+        def backward(ctx, g):
+            x, nothing = ctx.saved_tensors
+            assert nothing is None
+            return g * 6 * x * x, None
+
+        @staticmethod
+        def jvp(ctx, t, _):
+            x, nothing = ctx.saved_tensors
+            assert nothing is None
+            return t * 6 * x * x
+
+    x, one = constant(2.0), constant(1.0)
+    f = lambda x: F.apply(x, 2.0)
+    same(ag.grad(ag.grad(f))(x), 24)
+    same(ag.jvp(ag.grad(f), (x,), (one,))[1], 24)
+    same(ag.grad(lambda x: ag.jvp(f, (x,), (one,))[1])(x), 24)
+    same(ag.grad(ag.grad(ag.grad(f)))(x), 12)
+
+
+def test_arguments_that_share_an_array(leaf):
+    class Product(Function):
+        @staticmethod
+        def forward(ctx, a, p):
+            ctx.save_for_backward(a, p)
+            return a * a * p
+
+        @staticmethod
+        def backward(ctx, g):
+            a, p = ctx.saved_tensors
+            return 2 * g * a * p, g * a * a
+
+    a = leaf([3.0])
+    p = a.detach().requires_grad_()
+    da, dp = ag.autograd.grad(Product.apply(a, p).sum(), [a, p], create_graph=True)
+    daa, dap = ag.autograd.grad(da.sum(), [a, p])
+    same(daa, [6.0])
+    same(dap, [6.0])
+    same(ag.autograd.grad(dp.sum(), a)[0], [6.0])

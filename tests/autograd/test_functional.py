@@ -36,6 +36,8 @@ def test_vjp(x, a, constant):
     # Without a vector for one element only, of whatever rank.
     same(vjp(cubes, x)[1], 3 * host(x) ** 2)
     same(vjp(lambda x: ag.reshape(cubes(x), (1, 1)), x)[1], 3 * host(x) ** 2)
+    # Nor for a tuple of one.
+    same(vjp(lambda x: (cubes(x),), x)[1], 3 * host(x) ** 2)
     # Neither the leaf's grad nor the leaf itself takes part.
     assert x.grad is None
 
@@ -46,6 +48,9 @@ def test_jvp(x, a, constant):
     same(value, A @ host(x) ** 2)
     same(product, A @ (2 * host(x) * host(v)))
     same(jvp(lambda t: t**3, x[:1])[1], 3 * host(x)[:1] ** 2)
+    same(jvp(lambda t: t**3, (x[:1],))[1], 3 * host(x)[:1] ** 2)
+    for call in (vhp, hvp):
+        same(call(cubes, (x[:1],))[1][0], 6 * host(x)[:1])
     # Values without a derivative have a tangent of zeros.
     _, (moved, index) = jvp(lambda x: (x * 2, ag.argmax(x)), x, v)
     same(moved, 2 * host(v))
@@ -344,3 +349,48 @@ def test_a_batch_of_no_cotangents(x):
     assert found.shape == (0, 3)
     with pytest.raises(CotangentError, match=r"first dimension of each grad_output .* got shapes \[\(\)\]"):
         ag.autograd.grad(x.sum(), x, ag.sum(ag.ones_like(x.detach())), is_grads_batched=True)
+
+
+# -- vectorized --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["reverse-mode", "forward-mode"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_vectorized_jacobian(leaf, strategy, create_graph):
+    x, y = leaf([1.0, 2.0, 3.0]), leaf([[0.5, -1.0]])
+
+    def f(x, y):
+        return ag.sin(x) * ag.sum(y), y * x[0], ag.sum(x)
+
+    options = {"create_graph": create_graph, "strategy": strategy}
+    together = jacobian(f, (x, y), vectorize=True, **options)
+    for row, expected in zip(together, jacobian(f, (x, y), **options), strict=True):
+        for block, other in zip(row, expected, strict=True):
+            assert block.shape == other.shape
+            assert block.requires_grad == other.requires_grad
+            same(block, host(other))
+
+
+@pytest.mark.parametrize("strategy", ["reverse-mode", "forward-mode"])
+def test_vectorized_hessian(leaf, strategy):
+    x = leaf([1.0, 2.0, 3.0])
+
+    def f(x):
+        return ag.sum(x**3) * x[0]
+
+    together = hessian(f, x, vectorize=True, outer_jacobian_strategy=strategy)
+    same(together, host(hessian(f, x, outer_jacobian_strategy=strategy)))
+
+
+def test_vectorized_is_one_pass(leaf):
+    x = leaf([1.0, 2.0, 3.0])
+    passes = []
+
+    def f(x):
+        y = ag.exp(x)
+        y.register_hook(lambda g: passes.append(tuple(g.shape)))
+        return y * 2
+
+    jacobian(f, x, vectorize=True)
+    jacobian(f, x)
+    assert passes == [(3,)] * 4

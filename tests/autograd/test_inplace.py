@@ -279,6 +279,36 @@ def test_in_threads(leaf):
         np.testing.assert_allclose(g, [2.0, 1.0 + 3.0, 2.0 + 2.0])
 
 
+def test_an_alias_with_a_graph_of_its_own(x, constant):
+    """What is written into a detached alias reaches its base as a constant; its graph makes the two part."""
+    base = constant([1.0, 2.0, 3.0])
+    alias = base.detach()
+    alias[0] = x[1]
+    same(base, [-0.5, 2, 3])
+    assert not base.requires_grad
+    base[1] = 7.0
+    base *= 2
+    same(base, [-1, 14, 6])
+    same(alias, [-0.5, 2, 3])
+    (alias * alias).sum().backward()
+    same(x.grad, [0, -1, 0])
+
+
+def test_a_leaf_stays_one_where_a_hook_writes_to_it(x):
+    """As optimizers in hooks do, without no_grad: nothing is recorded there."""
+
+    def step(t):
+        t -= t.grad
+        t.grad = None
+
+    x.register_post_accumulate_grad_hook(step)
+    for _ in range(2):
+        (x * x).sum().backward()
+    assert x.is_leaf
+    assert x.requires_grad
+    same(x, [1.5, -0.5, 2])
+
+
 def test_within_transformations(constant):
     def f(v):
         out = ag.zeros_like(v)

@@ -127,6 +127,35 @@ def test_inference_mode(x):
     assert inside.requires_grad_().requires_grad
 
 
+def test_blocks_within_the_steps_of_a_generator(x):
+    """They outlast a step, and whoever asks for the steps sees nothing of them.
+
+    In PyTorch the block is over after the first step.
+    """
+
+    @ag.no_grad()
+    def steps():
+        with ag.enable_grad():
+            yield recorded(x)
+            yield recorded(x)
+        yield recorded(x)
+
+    assert [(inside, recorded(x)) for inside in steps()] == [(True, True), (True, True), (False, True)]
+
+    @ag.no_grad()
+    async def asynchronous():
+        with ag.enable_grad():
+            yield recorded(x)
+            yield recorded(x)
+        yield recorded(x)
+
+    async def collected():
+        return [(inside, recorded(x)) async for inside in asynchronous()]
+
+    assert asyncio.run(collected()) == [(True, True), (True, True), (False, True)]
+    assert recorded(x)
+
+
 def test_modes_in_a_function(x):
     modes = []
 

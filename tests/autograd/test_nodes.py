@@ -137,6 +137,41 @@ def test_hooks_of_a_node_with_several_outputs(leaf):
     same(x.grad, 4 * host(x))
 
 
+def test_prehooks_take_gradients_away(x):
+    """What nothing arrives at gives nothing, and its hooks are told."""
+    seen = []
+    y = x * x
+    y.grad_fn.register_prehook(lambda gs: (None,))
+    y.grad_fn.register_hook(lambda gi, go: seen.append((gi, go)))
+    y.sum().backward()
+    assert x.grad is None
+    assert seen == [((None, None), (None,))]
+    total = (x * 1).sum()
+    total.grad_fn.register_prehook(lambda gs: (None,))
+    total.backward()
+    sink(x).register_prehook(lambda gs: (None,))
+    (x * 1).sum().backward()
+    (x * 1).sum().backward(inputs=[x])
+    assert x.grad is None
+
+
+def test_hooks_give_no_gradient_where_there_was_none(x):
+    y = x + 1
+    y.grad_fn.register_hook(lambda gi, go: (gi[0], gi[0]))
+    with pytest.raises(HookError, match="can't replace a None gradient"):
+        y.sum().backward()
+
+
+def test_hooks_see_whole_gradients_of_what_was_indexed(x):
+    """The engine itself keeps only the part that is not zero."""
+    seen = []
+    y = x[1:]
+    y.grad_fn.register_hook(lambda gi, go: seen.append(gi[0]) or (gi[0] * 2,))
+    (y * y).sum().backward()
+    same(seen[0], [0, -1, 4])
+    same(x.grad, [0, -2, 8])
+
+
 def test_calling_a_node(x, constant):
     y = x * x
     first, second = y.grad_fn(constant([1.0, 1.0, 1.0]))
@@ -165,6 +200,12 @@ def test_saved_values(x):
     same(z.grad_fn._saved_ans, np.exp(host(x) ** 2))
     assert z.grad_fn._saved_ans.requires_grad
     assert (x + 1).grad_fn.saved_tensors == ()
+    assert (x * 2).grad_fn.saved_tensors == ()
+    # A constant is one as a tensor, too.
+    constant = x.detach()
+    for found in ((x * constant).grad_fn._saved_x2, (x * constant).grad_fn.saved_tensors[0]):
+        assert isinstance(found, ag.Tensor)
+        same(found, host(x))
     with pytest.raises(AttributeError, match="_saved_self"):
         node._saved_self  # noqa: B018
     z.sum().backward()

@@ -137,6 +137,40 @@ def test_a_pack_hook_that_writes_changes_a_copy(x):
     np.testing.assert_allclose(host(x.grad), 2 * np.exp(host(x)) ** 2)
 
 
+def test_a_pack_hook_must_not_write_to_what_a_transformation_uses(x):
+    def pack(t):
+        t *= 2
+        return t
+
+    def f(s):
+        with graph.saved_tensors_hooks(pack, lambda t: t / 2):
+            return (ag.exp(s) * s).sum()
+
+    with pytest.raises(HookError, match="modifying its input in place"):
+        ag.grad(lambda s: ag.grad(f)(s).sum())(x.detach())
+
+
+def test_nothing_is_recorded_in_hooks(x, leaf):
+    """A hook that computes with tensors that require grad is not called for what it does itself."""
+    w = leaf([2.0, 2.0, 2.0])
+    modes = []
+
+    def pack(t):
+        modes.append(ag.is_grad_enabled())
+        return t * w
+
+    def unpack(t):
+        modes.append(ag.is_grad_enabled())
+        return t / w
+
+    with graph.saved_tensors_hooks(pack, unpack):
+        y = ag.exp(x).sum()
+    y.backward()
+    assert modes == [False, False]
+    same(x.grad, np.exp(host(x)))
+    assert w.grad is None
+
+
 def test_saved_tensors_hooks_and_custom_functions(x, record):
     class Square(ag.autograd.Function):
         @staticmethod
@@ -193,6 +227,9 @@ def test_disable_saved_tensors_hooks(x, record):
             pass
         with pytest.raises(RuntimeError, match="not here"), record.hooks():
             pass
+    refused = graph.disable_saved_tensors_hooks("not here")
+    with refused, refused:
+        pass
     with record.hooks():
         ag.exp(x)
         with pytest.raises(SavedError, match="too late"), graph.disable_saved_tensors_hooks("too late"):

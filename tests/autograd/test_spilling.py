@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib.util
 import sys
@@ -10,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_tensors import host, same
 
 import agnograd as ag
-from agnograd.autograd.graph import save_on_host, spill
+from agnograd.autograd.graph import save_on_host, saved_tensors_hooks, spill
+from agnograd.errors import SavedError
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "spilling.py"
 
@@ -73,6 +76,88 @@ def test_second_derivatives_through_files(tmp_path: Path) -> None:
         return np.asarray(ag.autograd.grad(ag.sum(first), x)[0])
 
     np.testing.assert_array_equal(second(spill(tmp_path, min_bytes=0)), second(ag.enable_grad()))
+
+
+WAYS = {"spill": lambda: spill(min_bytes=0), "save_on_host": lambda: save_on_host(min_bytes=0)}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_transformations_around_keep_their_derivatives(agnograd_backend: str, way: str) -> None:
+    """What is saved within them is on their graph, which no copy is."""
+    x = ag.to_backend(ag.tensor([0.5, 1.0]), agnograd_backend)
+    w = ag.to_backend(ag.tensor([2.0, 3.0]), agnograd_backend).requires_grad_()
+
+    def f(x: Any) -> Any:
+        with WAYS[way]():
+            return ag.sum(chain(x) * w)
+
+    def plain(x: Any) -> Any:
+        return ag.sum(chain(x) * w)
+
+    def on_the_users_graph(f: Any) -> Any:
+        w.grad = None
+        ag.sum(ag.grad(f)(x)).backward()
+        return w.grad
+
+    for derivative in (
+        lambda f: ag.grad(lambda x: ag.sum(ag.grad(f)(x)))(x),
+        lambda f: ag.hvp(f, (x,), (x,)),
+        lambda f: ag.grad(lambda x: ag.jvp(f, (x,), (x,))[1])(x),
+        on_the_users_graph,
+    ):
+        same(derivative(f), host(derivative(plain)))
+
+
+def test_hooks_that_lose_a_derivative_are_told(leaf: Any) -> None:
+    """Users' own ones, which know nothing of transformations."""
+    x = leaf([1.0, 2.0], requires_grad=False)
+
+    def f(x: Any) -> Any:
+        with saved_tensors_hooks(lambda t: t.detach(), lambda t: t):
+            return ag.sum(x**3)
+
+    same(ag.grad(f)(x), 3 * host(x) ** 2)
+    with pytest.raises(SavedError, match="came back without its place in the graph of 'grad' around"):
+        ag.grad(lambda x: ag.sum(ag.grad(f)(x)))(x)
+
+
+def test_files_that_were_deleted_or_changed(tmp_path: Path) -> None:
+    x = ag.ones((100, 100), requires_grad=True)
+    for spoil in (Path.unlink, lambda path: path.write_bytes(b"else")):
+        with spill(tmp_path):
+            loss = ag.sum(chain(x))
+        for path in tmp_path.iterdir():
+            spoil(path)
+        with pytest.raises(SavedError, match=r"shape \(100, 100\), float64, .* the file was deleted or changed"):
+            loss.backward()
+        del loss
+    assert x.grad is None
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = ag.ones((100, 100), requires_grad=True)
+
+    def save(file: Any, values: Any) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "save", save)
+        with pytest.raises(OSError, match="No space left") as caught, spill(tmp_path):
+            chain(x)
+    assert caught.value.__notes__ == ["while 80000 bytes that the graph saves were written to the directory of a spill"]
+    assert not list(tmp_path.iterdir())
+    chain(x).sum().backward()
+    assert x.grad is not None
+
+
+def test_an_array_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    files = spill(tmp_path, min_bytes=0)
+    for _ in range(3):
+        with files:
+            loss = ag.sum(chain(ag.ones(3, requires_grad=True)))
+        loss.backward()
+    assert not files._written
 
 
 def test_files_go_with_the_graph_that_is_not_used(tmp_path: Path) -> None:

@@ -278,6 +278,60 @@ def test_a_hook_leaves_the_rule_as_it_is(leaf):
         assert np.isnan(found[0][0]) == (not safe)
 
 
+def test_what_a_hook_returns_is_a_constant_of_the_pass(leaf):
+    """A tensor with a graph may come out of it; only a pass that is recorded goes on with that."""
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    x.register_hook(lambda g: w)
+    (x * 1).sum().backward()
+    assert x.grad is not w
+    assert not x.grad.requires_grad
+    same(x.grad, [3, 4])
+
+    x = leaf([1.0, 2.0])
+    y = ag.sin(x)
+    # Several contributions, so that they are added up to what the hook gave.
+    z = ag.exp(ag.cos(y)) + y * 2 + y * 3
+    z.register_hook(lambda g: w * 1)
+    z.sum().backward()
+    s = np.sin([1.0, 2.0])
+    same(x.grad, np.cos([1.0, 2.0]) * [3, 4] * (5 - np.exp(np.cos(s)) * np.sin(s)))
+    assert not x.grad.requires_grad
+
+    x = leaf([1.0, 2.0])
+    y = x * x
+    y.register_hook(lambda g: g * w)
+    y.sum().backward(create_graph=True)
+    x.grad.sum().backward()
+    same(w.grad, [2, 4])
+
+
+@pytest.mark.parametrize("kind", ["tensor", "before", "after"])
+def test_hooks_that_bring_a_transformation_in(kind, leaf, constant):
+    """What is differentiated may reach a pass of the user's own through a hook only."""
+
+    def f(s):
+        x = leaf([1.0, 2.0])
+        (x * x).sum().backward()
+        y = ag.sin(x)
+        z = ag.exp(y[:1])
+        if kind == "tensor":
+            z.register_hook(lambda g: g * s * s)
+        elif kind == "before":
+            z.grad_fn.register_prehook(lambda gs: (gs[0] * s * s,))
+        else:
+            z.grad_fn.register_hook(lambda gi, go: (gi[0] * s * s,))
+        out = z.sum() + (y * 2 + y * 3 + ag.cos(y)).sum()
+        out.backward(retain_graph=True)
+        out.backward()
+        return x.grad.sum()
+
+    s = constant(3.0)
+    slope = 2 * np.cos(1.0) * np.exp(np.sin(1.0))
+    same(ag.grad(f)(s), slope * 6)
+    same(ag.jvp(f, (s,), (constant(1.0),))[1], slope * 6)
+    same(ag.grad(ag.grad(f))(s), slope * 2)
+
+
 def test_register_post_accumulate_grad_hook(x):
     seen = []
 
@@ -300,6 +354,18 @@ def test_register_post_accumulate_grad_hook(x):
     x.register_post_accumulate_grad_hook(lambda p: 3)
     with pytest.raises(HookError, match="must return None"):
         (x * 2).sum().backward()
+
+
+def test_no_hook_is_called_for_a_leaf_that_is_gone(x, leaf):
+    """A graph does not hold the tensor, whose gradient nobody could see."""
+    seen = []
+    w = leaf([1.0, 2.0, 3.0])
+    w.register_post_accumulate_grad_hook(seen.append)
+    loss = (x * w).sum()
+    del w
+    loss.backward()
+    assert not seen
+    same(x.grad, [1, 2, 3])
 
 
 def test_an_optimizer_in_hooks_holds_one_gradient_at_a_time(leaf, constant):
@@ -415,6 +481,51 @@ def test_data(x, constant, agnograd_backend):
     same(x, [3.0])
 
 
+def test_data_shares_what_it_is_set_to(leaf, constant):
+    """Parameters may lie in one array: the idiom of optimizers that update all of them at once."""
+    flat = constant([1.0, 2.0, 3.0])
+    x, w = leaf([0.0, 0.0]), leaf([0.0])
+    x.data, w.data = flat[:2], flat[2:]
+    (x * w).sum().backward()
+    same(x.grad, [3, 3])
+    with ag.no_grad():
+        x -= x.grad
+    same(flat, [-2, -1, 3])
+    flat *= 10
+    same(x, [-20, -10])
+    same(w, [30])
+    assert x.is_leaf
+    assert x.requires_grad
+    x.grad = None
+    (x * w).sum().backward()
+    same(x.grad, [30, 30])
+    x.data -= 1
+    x.data = x.data
+    same(flat, [-21, -11, 30])
+
+
+def test_views_keep_the_value_when_data_is_set(x, constant):
+    base = constant([1.0, 2.0, 3.0])
+    view, other = base[:2], base[1:]
+    base.data = constant([7.0, 8.0, 9.0])
+    base[0] = 0.0
+    view[1] = 50.0
+    same(base, [0, 8, 9])
+    same(view, [1, 50])
+    same(other, [50, 3])
+    # Set at a view, it takes leave of its base.
+    inner = view[:1]
+    view.data = constant([5.0, 6.0])
+    other *= 2
+    inner += 1
+    same(view, [5, 6])
+    same(inner, [2])
+    alias = x.detach()
+    x.data = constant([4.0, 4.0, 4.0])
+    alias[0] = 100.0
+    same(x, [4, 4, 4])
+
+
 def test_backward(x):
     (x * x).sum().backward()
     same(x.grad, [3.0, -1.0, 4.0])
@@ -475,6 +586,10 @@ def test_deepcopy(x):
     assert host(x)[0] == 1.5
     assert not copy.deepcopy(x.detach()).requires_grad
     copy.deepcopy(x * 2).sum().backward()
+    same(x.grad, [2, 2, 2])
+    twin = copy.deepcopy(x)
+    twin.grad[0] = 5.0
+    same(twin.grad, [5, 2, 2])
     same(x.grad, [2, 2, 2])
 
 

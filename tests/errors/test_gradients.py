@@ -206,9 +206,9 @@ BACKWARD = {
         "input 0 (shape (3,), float64, numpy on cpu)",
     ),
     "input that is no array": (
-        NoGraphError,
+        ForeignArrayError,
         lambda leaf: ag.autograd.grad(leaf.sum(), 3),
-        "input 0 (an object of type int)",
+        "input 0 of grad() is an object of type int",
     ),
     "unused input": (
         UnusedInputError,

@@ -25,29 +25,33 @@ TANGENTS = {
     "shape": (
         CotangentError,
         lambda constant: tangent(constant, ag.ones(2)),
-        f"the tangent has shape (2,), float64, numpy on cpu, the value {NUMPY}: {SAME}",
+        f"the tangent of argument 0 has shape (2,), float64, numpy on cpu, the value {NUMPY}: {SAME}",
     ),
     "dtype": (
         CotangentError,
         lambda constant: tangent(constant, ag.ones(3, dtype=ag.float32)),
-        f"the tangent has shape (3,), float32, numpy on cpu, the value {NUMPY}",
+        f"the tangent of argument 0 has shape (3,), float32, numpy on cpu, the value {NUMPY}",
         "Convert it with astype, agnograd.to_backend or to_device",
     ),
-    "backend": (CotangentError, lambda leaf, strict: tangent(leaf, strict), f"tangent has {STRICT}, the value {NUMPY}"),
+    "backend": (
+        CotangentError,
+        lambda leaf, strict: tangent(leaf, strict),
+        f"tangent of argument 0 has {STRICT}, the value {NUMPY}",
+    ),
     "device": (
         CotangentError,
         lambda strict, on_device1: tangent(strict, on_device1),
-        f"the tangent has shape (3,), float64, strict on Device('device1'), the value {STRICT}",
+        f"the tangent of argument 0 has shape (3,), float64, strict on Device('device1'), the value {STRICT}",
     ),
     "no array": (
         CotangentError,
         lambda constant: tangent(constant, "a"),
-        f"the tangent must be an array like the value ({NUMPY}), got one of type str",
+        f"the tangent of argument 0 must be an array like the value ({NUMPY}), got one of type str",
     ),
     "structure": (
         CotangentError,
         lambda constant: ag.jvp(ag.sin, (constant,), (constant, constant)),
-        "primals have structure PyTreeSpec((*,)), tangents PyTreeSpec((*, *)): they must be the same",
+        "the tangents must have the structure of the primals, PyTreeSpec((*,)), got PyTreeSpec((*, *)): it has 2",
     ),
     "no tuples": (
         TypeError,
@@ -84,7 +88,10 @@ COTANGENTS = {
     "structure": (
         CotangentError,
         lambda constant: cotangent(constant, (np.ones(3),)),
-        "the cotangent has structure PyTreeSpec((*,)), the value PyTreeSpec(*): they must be the same",
+        (
+            "the cotangent must have the structure of the value, PyTreeSpec(*), got PyTreeSpec((*,)): it has a tuple "
+            "in the place of a leaf"
+        ),
     ),
     "no function": (TypeError, lambda leaf: ag.vjp(leaf, leaf), "agnograd.vjp takes a function, got Tensor."),
 }
@@ -152,8 +159,8 @@ ARGUMENTS = {
     ),
     "argnums that is no number": (
         TypeError,
-        lambda leaf: ag.grad(ag.sum, "x")(leaf),
-        "argnums takes the positions of arguments, whole numbers, got str",
+        lambda leaf: ag.grad(ag.sum, 1.0)(leaf),
+        "argnums takes the positions of arguments, whole numbers, or their names, got float",
     ),
 }
 OUTPUTS = {
