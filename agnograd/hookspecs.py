@@ -6,16 +6,33 @@ declares it in the entry-point group ``agnograd``::
     [project.entry-points.agnograd]
     mypackage = "mypackage.agnograd_plugin"
 
-Everything that an author needs is a name of this module: `Backend`, `Kernel`, `ObserverSpec`, and for operations the
+Everything that an author needs is a name of this module: `Backend`, `Kernel`, `ObserverSpec` and `Call`, and for
+operations the
 tiers `elementwise`, `linear`, `general`, `nondifferentiable` and `composite` with `Sample` and `Uniform`. How a rule is
 written is told in `agnograd.core.op`. An operation with several outputs says how many, ``general(..., outputs=2)``: its
-rules take and return tuples, with None for what is zero.
+rules take and return tuples, with None for what is zero. A rule of several arguments that broadcast brings a cotangent
+back to the shape of one with ``fit(xp, g, x_spec)``.
+
+Under ``vmap`` an elementwise operation and a composite run for all members of a batch at once by themselves. Others say
+how with ``batch=``, and run in a loop, which warns, where they do not. Most take a rule of the module `batching`::
+
+    batch=batching.stacks                # matrices, or whatever else it finds in its last axes
+    batch=batching.reduced               # a reduction, with parameters ``axis`` and ``keepdims``
+    batch=batching.along("axis", -1)     # along an axis, named by a parameter with that default
+    batch=batching.UnknownShape("name")  # the shape of the result depends on values: it is refused
+
+A rule of one's own is ``rule(run, arrays, mapped, **params)``, written in operations: ``run(*arrays, **params)`` is the
+operation itself, and ``mapped[i]`` says whether ``arrays[i]`` is a batch, with the members along its first axis. So is
+what it returns. Where static parameters differ from member to member, an index say, ``batch_statics=`` is asked: those
+come as `Mapped`, whose ``array`` has the values.
 
 Hooks return descriptions. They are called once, when plugins are first needed, so that everything can be attributed to
 its plugin, validated and checked for conflicts before anything changes. A plugin that fails is skipped as a whole with
 a warning that names it, and never breaks the import of agnograd. What is built in cannot be replaced. Where two plugins
-claim one name, using that name raises and names both. Tests of a plugin register it with
-``agnograd.plugins.isolated()``, which leaves the tables of the process alone, and in continuous integration
+claim one name, using that name raises and names both.
+
+Tests of a plugin are one call of `agnograd.testing.assert_plugin`, and what its author adds. These register it with
+``agnograd.plugins.isolated()``, which leaves the tables of the process alone. In continuous integration
 ``AGNOGRAD_PLUGIN_ERRORS=raise`` turns the warnings into errors.
 
 Compatibility: `API_VERSION` is (major, minor). A minor version adds hooks, arguments or fields with defaults; what
@@ -31,7 +48,10 @@ from typing import Any
 
 import pluggy
 
-from agnograd.core.cotangent import Spec
+from agnograd.core import batching
+from agnograd.core.batch import Mapped
+from agnograd.core.cotangent import Spec, fit
+from agnograd.core.observing import Call
 from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, elementwise, general, linear, nondifferentiable
@@ -40,14 +60,18 @@ from agnograd.errors import PluginError
 __all__ = [
     "API_VERSION",
     "Backend",
+    "Call",
     "Kernel",
+    "Mapped",
     "ObserverSpec",
     "Op",
     "Sample",
     "Spec",
     "Uniform",
+    "batching",
     "composite",
     "elementwise",
+    "fit",
     "general",
     "hookimpl",
     "linear",
@@ -112,9 +136,12 @@ class Backend:
         lacks. Called once, when the backend is first used.
     synchronise : callable or None
         Waits until all work is done, for timing.
+    memory : callable or None
+        ``memory()``, the bytes that its arrays hold now, and the most that they held since it was last asked; twice the
+        former where nobody knows. For the observer ``memory``, which counts the sizes of results where this is None.
     describe : callable or None
-        ``describe(x)``, the part of a tensor's text that stands for the values. It must not compute a lazy array and
-        must not move a large one.
+        ``describe(x)``, the part of a tensor's text that stands for the values, or None for the usual one, of which
+        only what is shown is moved to the host. It must not compute a lazy array and must not move a large one.
     randn : callable or None
         ``randn(shape, dtype, seed)``, normally distributed values; by default NumPy's, moved to the backend.
     is_scalar : callable or None
@@ -145,7 +172,8 @@ class Backend:
     guard: Callable[[], Callable[[Array], Any] | None] | None = None
     kernels: Callable[[], Mapping[str, Callable[..., Any]]] | None = None
     synchronise: Callable[[], None] | None = None
-    describe: Callable[[Array], str] | None = None
+    memory: Callable[[], tuple[int, int]] | None = None
+    describe: Callable[[Array], str | None] | None = None
     randn: Callable[..., Array] | None = None
     is_scalar: Callable[[Array], bool] | None = None
     doc: str = ""
@@ -199,14 +227,34 @@ class Kernel:
 class ObserverSpec:
     """Something that can watch operations run. Installing a plugin never switches it on: users do, by name.
 
+    ``agnograd.observe(name)`` enters the context manager that `factory` returns, and hands out what that gives. If this
+    has a method ``watch(call, run)``, it is called in the place of each operation on raw arrays and of each rule in a
+    pass: it returns ``run()``, and does before and after what it likes. `Call` says what runs. Operations that an
+    operation or a rule is made of count to it, and are not shown.
+
     Parameters
     ----------
     name : str
         Name by which users switch it on.
     factory : callable
-        Returns a context manager.
+        ``factory(**options)`` returns a context manager.
     doc : str
         A sentence for listings.
+    options : mapping
+        Options where users give none.
+
+    Examples
+    --------
+    >>> from contextlib import contextmanager
+    >>> class Names(list):
+    ...     def watch(self, call, run):
+    ...         self.append(call.op)
+    ...         return run()
+    >>> @contextmanager
+    ... def names():
+    ...     yield Names()
+    >>> ObserverSpec(name="names", factory=names, doc="the names of operations, in order").name
+    'names'
     """
 
     name: str

@@ -28,13 +28,21 @@ _REPEATS_SHAPE = (
     "the shape of a result that is repeated by an array depends on data: the operation runs in forward mode, where the "
     "test allows rules only"
 )
+_REPEATS_LENGTH = (
+    "on dask the shape of a result that is repeated by an array is unknown until it is computed, in a batch as well"
+)
+_REPEATS_BATCHED = (
+    "the shape of a result that is repeated by an array depends on data: the operation runs where the test allows "
+    "batching rules only"
+)
 _NOT_IN_CUPY = "cupyx.scipy.special has no such function"
+_NO_SPARSE_SOLVER = "agnograd-scipy binds no solver of sparse systems for CuPy, and solves none as a dense one"
 _REAL_IN_CUPY = "cupyx.scipy.special has this function of real numbers only"
 _BY_ARRAY = ("2x3,[2,0,3]-axis=1", "2x3,[0,2]-axis=-2", "3,[1,3,0]", "3,[2]", "c2x3,[1,0,2]-axis=1")
 _LACKING_IN_CUPY = ("hyp1f1", "hyp2f1", "iv", "ive", "jn", "jv", "kv", "kve", "spence", "yv")
 
 # Prefixes of operations that come with distributions under plugins/: their rows count where these are installed.
-PLUGINS = ("special",)
+PLUGINS = ("scipy", "special")
 
 GAPS: dict[Key, str] = {
     Key("strict", "setitem", sample="3,2-key=[2,0]"): _FANCY,
@@ -49,7 +57,19 @@ GAPS: dict[Key, str] = {
         for sample in _BY_ARRAY
         for test in ("test_first_order", "test_single_precision")
     },
+    **{
+        Key("dask", "repeat", test, sample): _REPEATS_LENGTH
+        for sample in _BY_ARRAY
+        for test in ("test_batched", "test_batched_derivatives")
+    },
+    **{
+        Key(backend, "repeat", test, sample): _REPEATS_BATCHED
+        for backend in ("strict", "cupy")
+        for sample in _BY_ARRAY
+        for test in ("test_batched", "test_batched_derivatives", "test_batched_twice")
+    },
     **{Key("cupy", f"special.{name}"): _NOT_IN_CUPY for name in _LACKING_IN_CUPY},
+    Key("cupy", "scipy.sparse.solve"): _NO_SPARSE_SOLVER,
     **{
         Key("cupy", f"special.{name}", sample="c3"): _REAL_IN_CUPY
         for name in ("erf", "erfc", "erfcx", "exp1", "expi", "log_ndtr", "ndtr")

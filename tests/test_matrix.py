@@ -6,6 +6,9 @@ import pytest
 from agnograd.testing import cases, conformance
 from agnograd.testing.conformance import (
     test_backward,
+    test_batched,
+    test_batched_derivatives,
+    test_batched_twice,
     test_edge,
     test_first_order,
     test_names,
@@ -18,6 +21,9 @@ from agnograd.testing.matrix import SEVERAL
 
 __all__ = [
     "test_backward",
+    "test_batched",
+    "test_batched_derivatives",
+    "test_batched_twice",
     "test_edge",
     "test_first_order",
     "test_names",

@@ -1,17 +1,33 @@
-"""CuPy: arrays on an NVIDIA GPU."""
+"""CuPy: arrays on an NVIDIA GPU.
+
+Devices
+    An operation, its rules and whatever else a pass runs on an array make its device the current one meanwhile, and
+    leave the caller's as it was. Arrays of two devices do not meet silently; `to_device` moves one, and its gradient
+    back.
+Streams and threads
+    Everything runs on what is the current stream in the thread that calls, and no stream is ever waited for. Where a
+    pass goes back on another stream than it came, or in a thread whose current stream is another one, order the two:
+    ``back.wait_event(forward.record())``.
+Linear algebra
+    CuPy does not look whether a matrix is singular, or not positive definite: results are infinite, NaN or meaningless,
+    as are gradients. Within ``cupyx.errstate(linalg="raise")`` it does, and waits for the device each time.
+Exchange
+    DLPack shares memory with whatever has it on the same device. What is on the CPU is copied, where that is asked for:
+    ``numpy.from_dlpack(x, device="cpu")``, ``from_dlpack(x, device=cupy.cuda.Device(0))``.
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from agnograd.backends import repairs, text
+from agnograd.backends import cupy_kernels, repairs, text
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
 
+_CPU = 1  # as DLPack counts devices
 _SHOWN = 1000
 _EDGE = 4
 
@@ -57,14 +73,36 @@ def guard() -> Callable[[Array], AbstractContextManager[Any]] | None:
     """CuPy works on the current device, whatever the operands: where there are several, make theirs the current one."""
     import cupy as cp
 
-    return device if cp.cuda.runtime.getDeviceCount() > 1 else None
+    if cp.cuda.runtime.getDeviceCount() == 1:
+        return None
+    gpu, elsewhere = cp.cuda.Device, nullcontext()
+
+    def current(x: Array) -> AbstractContextManager[Any]:
+        # What is imported from another library has a device that is none of CUDA's.
+        place: Any = x.device
+        return place if isinstance(place, gpu) else elsewhere
+
+    return current
 
 
 def synchronise() -> None:
-    """Wait for the current device."""
+    """Wait for the current stream of each device: operations run on that of their arrays."""
     import cupy as cp
 
-    cp.cuda.get_current_stream().synchronize()
+    for i in range(cp.cuda.runtime.getDeviceCount()):
+        with cp.cuda.Device(i):
+            cp.cuda.get_current_stream().synchronize()
+
+
+def memory() -> tuple[int, int]:
+    """Bytes that CuPy's pool has given out, on all devices; it does not know of former peaks."""
+    import cupy as cp
+
+    held = 0
+    for i in range(cp.cuda.runtime.getDeviceCount()):
+        with cp.cuda.Device(i):
+            held += int(cp.get_default_memory_pool().used_bytes())
+    return held, held
 
 
 def describe(x: Array) -> str:
@@ -89,19 +127,6 @@ def kernels() -> dict[str, Callable[..., Any]]:
     from array_api_compat import to_device
 
     xp: Any = array_api_compat.cupy
-
-    def sign(x: Array) -> Array:
-        # array-api-compat repairs NaN through a mask, which waits for the device.
-        return cp.where(cp.isnan(x), x, cp.sign(x)) if x.dtype.kind == "f" else cp.sign(x)
-
-    def scatter_add(x: Array, indices: Array, value: Array) -> Array:
-        out = x.copy()
-        if x.dtype.kind == "c":
-            cp.add.at(out.real, indices, value.real)
-            cp.add.at(out.imag, indices, value.imag)
-        else:
-            cp.add.at(out, indices, value)
-        return out
 
     def conj(x: Array) -> Array:
         return cp.conj(x) if x.dtype.kind == "c" else x
@@ -131,6 +156,17 @@ def kernels() -> dict[str, Callable[..., Any]]:
         return Eigenpairs(*cp.linalg.eig(x))
 
     def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
+        if x.__dlpack_device__()[0] == _CPU:
+            if device is None or copy is False:
+                msg = (
+                    "CuPy cannot share memory of the CPU, and no device was named that a copy could go to. Write "
+                    "from_dlpack(x, device=cupy.cuda.Device(0)), or asarray(x)."
+                    if copy is not False
+                    else "CuPy cannot share memory of the CPU: it takes a copy, and copy=False was given"
+                )
+                raise BufferError(msg)
+            with device:
+                return cp.asarray(np.from_dlpack(x))
         out = cp.from_dlpack(x)
         if device is not None and device != out.device:
             if copy is False:
@@ -156,7 +192,8 @@ def kernels() -> dict[str, Callable[..., Any]]:
         dtype = cp.result_type(x1, x2)
         if dtype.kind != "f":
             return cp.remainder(x1, x2)
-        return _remainder()(*(x.astype(dtype, copy=False) if hasattr(x, "dtype") else dtype.type(x) for x in (x1, x2)))
+        kernel = cupy_kernels.elementwise("remainder")
+        return kernel(*(x.astype(dtype, copy=False) if hasattr(x, "dtype") else dtype.type(x) for x in (x1, x2)))
 
     def expm1(x: Array) -> Array:
         if x.dtype.kind != "c":
@@ -176,14 +213,37 @@ def kernels() -> dict[str, Callable[..., Any]]:
         real, imag = (xp.linspace(*pair, num, endpoint=endpoint) for pair in ends)
         return (real + 1j * imag).astype(dtype or cp.complex128)
 
+    def over_axes(name: str) -> Callable[..., Array]:
+        several, one = getattr(xp.fft, f"{name}n"), getattr(xp.fft, name)
+
+        def transform(x: Array, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Array:
+            if x.size:
+                return several(x, s=s, axes=axes, norm=norm)
+            # CuPy refuses several axes where there are no elements.
+            over = range(0 if s is None else x.ndim - len(s), x.ndim) if axes is None else axes
+            for i, axis in enumerate(over):
+                x = one(x, n=None if s is None else s[i], axis=axis, norm=norm)
+            return x
+
+        return transform
+
     creation = {name: _on_device(getattr(xp, name)) for name in _CREATION}
     creation["linspace"] = _on_device(linspace)
     frequencies = {f"fft.{name}": _on_device(getattr(xp.fft, name)) for name in ("fftfreq", "rfftfreq")}
+    transforms = {f"fft.{name}n": over_axes(name) for name in ("fft", "ifft")}
     creation |= {"asarray": asarray, "from_dlpack": from_dlpack}
     matrices: dict[str, Any] = {"linalg.solve": solve, "linalg.pinv": pinv, "linalg.eig": eig}
-    elementwise: dict[str, Any] = {"sign": sign, "conj": conj, "remainder": remainder}
+    elementwise: dict[str, Any] = {"conj": conj, "remainder": remainder}
     elementwise |= {**repairs.kernels(xp), "expm1": expm1}
-    return {"scatter_add": scatter_add, "set": set_item, **elementwise, **matrices, **creation, **frequencies}
+    return {
+        **cupy_kernels.KERNELS,
+        "set": set_item,
+        **elementwise,
+        **matrices,
+        **creation,
+        **frequencies,
+        **transforms,
+    }
 
 
 class Eigenpairs(NamedTuple):
@@ -191,19 +251,6 @@ class Eigenpairs(NamedTuple):
 
     eigenvalues: Array
     eigenvectors: Array
-
-
-@functools.cache
-def _remainder() -> Callable[[Any, Any], Array]:
-    """NumPy's and Python's remainder, exact where CuPy multiplies by an infinite divisor; a zero has its sign."""
-    import cupy as cp
-
-    code = """
-        out = fmod(x1, x2);
-        if (out == 0) out = copysign(T(0), x2);
-        else if ((out < 0) != (x2 < 0)) out += x2;
-    """
-    return cp.ElementwiseKernel("T x1, T x2", "T out", code, "agnograd_remainder")  # type: ignore[no-any-return]
 
 
 # array-api-compat takes a device here, and leaves the array on the current one.
@@ -240,6 +287,7 @@ def agnograd_backends() -> Iterable[Backend]:
         guard=guard,
         kernels=kernels,
         synchronise=synchronise,
+        memory=memory,
         describe=describe,
         doc="CuPy arrays on an NVIDIA GPU",
         url="https://docs.cupy.dev",

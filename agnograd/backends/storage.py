@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from agnograd.hookspecs import Backend
 Array = Any
 
 _CPU = 1  # as DLPack counts devices
+_MANY = 1000  # elements that are shown without a gap
+_EDGE = 4
 
 
 def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Space:
@@ -47,7 +50,7 @@ def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Spa
         return Space(
             backend.name,
             module,
-            kernels={"searchsorted": _searchsorted(module), **filled.own_kernels, **given},
+            kernels={**filled.own_kernels, **given},
             device=backend.device or _compat_device,
             copy=filled.copy,
             writeable=backend.writeable,
@@ -69,7 +72,7 @@ class Filled:
     Attributes
     ----------
     own_kernels : dict
-        The kernels that the backend brings along, without those of plugins.
+        The kernels that the backend brings along, without those of plugins, which come and go.
     copy : callable
         ``copy(x)``, an independent array.
     """
@@ -77,7 +80,8 @@ class Filled:
     def __init__(self, backend: Backend, module: Any) -> None:
         self._backend = backend
         self._module = module
-        self.own_kernels = dict(backend.kernels()) if backend.kernels is not None else {}
+        own = backend.kernels() if backend.kernels is not None else {}
+        self.own_kernels = {"searchsorted": _searchsorted(module), **own}
         self.copy = backend.copy or _copier(module)
 
     def __getattr__(self, name: str) -> Any:
@@ -133,11 +137,22 @@ class Filled:
 
     def describe(self, x: Array) -> str:
         """The part of a tensor's text that stands for the values."""
-        if self._backend.describe is not None:
-            return self._backend.describe(x)
+        own = self._backend.describe(x) if self._backend.describe is not None else None
+        if own is not None:
+            return own
         if self._backend.lazy:
             return f"shape={tuple(x.shape)}, dtype={x.dtype}"
-        return text.describe(self._backend.to_host(x))
+        edges = _edges(self._module, x) if math.prod(x.shape) > _MANY else None
+        return text.describe(self._backend.to_host(x if edges is None else edges), abridged=edges is not None)
+
+
+def _edges(xp: Any, x: Array) -> Array:
+    """The outermost elements along each axis, one more than a text shows, so that it shows the gap; the rest stays."""
+    for axis, n in enumerate(x.shape):
+        if n > 2 * _EDGE:
+            lead = (slice(None),) * axis
+            x = xp.concat([x[(*lead, part, ...)] for part in (slice(0, _EDGE), slice(n - _EDGE, n))], axis=axis)
+    return x
 
 
 def _compat_device(x: Array) -> Any:

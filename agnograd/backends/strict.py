@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from agnograd.backends import repairs
+from agnograd.backends import host_memory, repairs
 from agnograd.backends.text import undefined_gradient
 from agnograd.hookspecs import Backend, hookimpl
 
@@ -79,6 +79,7 @@ def agnograd_backends() -> Iterable[Backend]:
         to_host=to_host,
         to_device=to_device,
         kernels=kernels,
+        memory=host_memory.memory,
         doc="array-api-strict, a reference that has nothing but the standard",
         url="https://data-apis.org/array-api-strict",
     )

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 import pluggy
 
-from agnograd import hookspecs
+from agnograd import hookspecs, observers
 from agnograd.backends import cupy, dask, numpy, strict
 from agnograd.backends.storage import distance, is_own_type
 from agnograd.core import table
@@ -31,7 +31,7 @@ from agnograd.plugins.contract import BACKENDS, HOOKS, KERNELS, OBSERVERS, OPERA
 from agnograd.plugins.record import Record
 from agnograd.plugins.tables import Tables
 
-_BUILT_IN = {"numpy": numpy, "dask": dask, "strict": strict, "cupy": cupy}
+_BUILT_IN = {"numpy": numpy, "dask": dask, "strict": strict, "cupy": cupy, "observers": observers}
 
 
 class Manager:

@@ -58,6 +58,7 @@ class Tables:
             self.backends[name] = descriptions[0]
         else:
             self.backends.pop(name, None)
+        spaces.foreign.clear()
         former = self.spaces.pop(name, None)
         known = list(spaces.items())
         stale = [t for t, s in known if s is former or any(distance(d, t) is not None for d in descriptions)]
@@ -126,6 +127,7 @@ def set_aside(operations: Iterable[str]) -> Iterator[None]:
     for name in operations:
         OPS.pop(name, None)
     spaces.clear()
+    spaces.foreign.clear()
     table.contested.clear()
     table.forget_bodies()
     try:
@@ -134,4 +136,5 @@ def set_aside(operations: Iterable[str]) -> Iterator[None]:
         for content, former in zip(tables, kept, strict=True):
             content.clear()
             content.update(former)
+        spaces.foreign.clear()
         table.forget_bodies()

@@ -1,6 +1,7 @@
 """Tools to test derivatives, and the tests that every operation of the table passes.
 
-`gradcheck` checks a function of yours, `check_grads` does so to any order. `agnograd.testing.conformance` holds the
+`gradcheck` checks a function of yours, `check_grads` does so to any order. `check_op` checks an operation,
+`assert_plugin` a plugin. What these do in one call, `agnograd.testing.conformance` does test by test: it holds the
 tests of the table, which a plugin's operations and backends enter by being registered::
 
     pytest --pyargs agnograd.testing.conformance --agnograd-ops='special.*' --agnograd-backends=numpy,dask
@@ -8,25 +9,32 @@ tests of the table, which a plugin's operations and backends enter by being regi
 
 from __future__ import annotations
 
-from agnograd.errors import GradcheckError
+from agnograd.errors import ConformanceError, GradcheckError
 from agnograd.testing.check_grads import check_grads
 from agnograd.testing.gradcheck import check_first_order, check_second_order, gradcheck
 from agnograd.testing.matrix import Row, count_computes, forbid_compute, over_cases, rows
+from agnograd.testing.plugin_checks import assert_plugin, check_op
+from agnograd.testing.runs import Run, runs
 from agnograd.testing.samples import Arguments, Case, build, cases
 
 __all__ = [
     "Arguments",
     "Case",
+    "ConformanceError",
     "GradcheckError",
     "Row",
+    "Run",
+    "assert_plugin",
     "build",
     "cases",
     "check_first_order",
     "check_grads",
+    "check_op",
     "check_second_order",
     "count_computes",
     "forbid_compute",
     "gradcheck",
     "over_cases",
     "rows",
+    "runs",
 ]

@@ -8,9 +8,10 @@ from typing import Any
 import optree
 
 from agnograd.autograd.hosts import compute, kind, like, pairs
-from agnograd.core.apply import default_array
 from agnograd.core.array import Array, innermost
-from agnograd.core.reverse import short, wrap
+from agnograd.core.facts import short
+from agnograd.core.nodes import wrap
+from agnograd.core.operands import default_array
 from agnograd.core.views import settled
 from agnograd.errors import GradcheckError
 from agnograd.transforms import jvp, vjp
@@ -146,7 +147,7 @@ def _check_reverse(f: Function, args: Any, limits: _Limits, name: str) -> None:
 
     direction = _random_like(args, 1)
     value, pullback = vjp(f, *args)
-    cotangent = _random_like(value, 2, all_of_it=True)
+    cotangent = _random_like(value, 2)
     found = pullback(cotangent)
     plain, same, w, v, g, (low, high) = compute(
         (f(*args), value, cotangent, direction, found, _moved(f, args, direction, limits.eps))
@@ -177,8 +178,8 @@ def _is_float(x: Any) -> bool:
     return hasattr(x, "dtype") and kind(x) in "fc"
 
 
-def _random_like(tree: Any, seed: int, *, all_of_it: bool = False) -> Any:
-    """Random arrays in the place of those of a tree; None for constants, or else zeros."""
+def _random_like(tree: Any, seed: int) -> Any:
+    """Random arrays in the place of those of a tree; None for constants."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
@@ -186,7 +187,7 @@ def _random_like(tree: Any, seed: int, *, all_of_it: bool = False) -> Any:
     def draw(x: Any) -> Any:
         raw = innermost(settled(x))
         if not _is_float(raw):
-            return like(raw, np.zeros(raw.shape)) if all_of_it else None
+            return None
         host = generator.uniform(-1, 1, tuple(raw.shape))
         return like(raw, host + 1j * generator.uniform(-1, 1, host.shape) if kind(raw) == "c" else host)
 
@@ -195,7 +196,8 @@ def _random_like(tree: Any, seed: int, *, all_of_it: bool = False) -> Any:
 
 def _moved(f: Function, args: Any, direction: Any, eps: float) -> tuple[Any, Any]:
     """The values of a function at two points, a step away on either side."""
-    found, structure = optree.tree_flatten(args)
+    # None is an argument as well as the direction of a constant.
+    found, structure = optree.tree_flatten(args, none_is_leaf=True)
     steps = optree.tree_leaves(direction, none_is_leaf=True)
     origin, ways = compute((found, steps))
 
@@ -212,9 +214,7 @@ def _like(x: Any, host: Any) -> Any:
 
 
 def _slope(low: Any, high: Any, eps: float) -> list[Any]:
-    return [
-        (b - a) / (2 * eps) if a.dtype.kind in "fc" else 0 * a for a, b in zip(_flat(low), _flat(high), strict=True)
-    ]
+    return [(b - a) / (2 * eps) for a, b in zip(_flat(low), _flat(high), strict=True) if a.dtype.kind in "fc"]
 
 
 def _flat(tree: Any) -> list[Any]:

@@ -11,17 +11,23 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
-from agnograd import jvp, vjp
+import pytest
+
+from agnograd import jvp, vjp, vmap
 from agnograd.autograd import backward
 from agnograd.autograd.hosts import compute, like
 from agnograd.core.array import Array, innermost
+from agnograd.core.batching import UnknownShape
 from agnograd.core.op import Op
+from agnograd.core.sample import Uniform
 from agnograd.core.table import OPS, Space, forget_bodies, spaces
+from agnograd.errors import BatchedValueError
 from agnograd.namespaces import namespace
 from agnograd.tensors import Tensor
+from agnograd.testing.batches import SIZE, batch, derivatives, stacked, without_loops
 from agnograd.testing.gradcheck import (
     check_first_order,
     check_kept,
@@ -216,6 +222,127 @@ def test_backward(agnograd_row: Row, agnograd_case: Case, agnograd_precision: st
         _assert_close(alone, expected, agnograd_precision)
 
 
+# -- batches -----------------------------------------------------------------------------------------------------------
+
+
+def _in_a_batch(case: Case) -> bool:
+    return any(isinstance(x, (Uniform, list)) for x in case.sample.arrays)
+
+
+@over_cases(_in_a_batch, precisions=(DOUBLE,), slow_on=("dask", "strict"))
+def test_batched(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """Under `vmap`, an operation gives what a loop gives, whichever arguments are batched, without one."""
+    case, row = agnograd_case, agnograd_row
+    op = case.op
+    made = batch(case, row, agnograd_precision)
+
+    def f(*arrays: Any, params: Any = made.first.params) -> list[Any]:
+        return _outputs(op, invoke(op, op.call, arrays, params))
+
+    for chosen in made.choices():
+        for axis in (0, -1):
+            mapped = vmap(f, tuple(made.axes(chosen, axis)), axis)
+            with without_loops(), _passes(row, case), _rules(row, case):
+                if _refuses(op, chosen):
+                    with pytest.raises(BatchedValueError, match=op.name):
+                        mapped(*made.arguments(chosen, axis))
+                    continue
+                out = mapped(*made.arguments(chosen, axis))
+            expected = stacked([f(*made.member(k, chosen), params=made.host.params) for k in range(SIZE)], axis)
+            assert not any(isinstance(x, Array) for x in out), [type(x) for x in out]
+            assert [x.shape for x in out] == [x.shape for x in expected]
+            _assert_close(out, expected, agnograd_precision)
+            if axis == 0:
+                with without_loops(), _passes(row, case):
+                    out = mapped(*made.nobody(chosen))
+                assert [x.shape for x in out] == [(0, *x.shape[1:]) for x in expected]
+
+
+def _refuses(op: Op, chosen: tuple[int, ...]) -> bool:
+    """Whether the shape of a result depends on values that differ from member to member."""
+    return isinstance(op.batch, UnknownShape) and any(i in op.batch.arguments for i in chosen)
+
+
+@over_cases(lambda case: bool(case.op.differentiable), precisions=(DOUBLE,), slow_on=("dask", "strict"))
+def test_batched_derivatives(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """Derivatives in both modes under `vmap`, of `vmap`, and of one member for many cotangents are those of a loop."""
+    case, row = agnograd_case, agnograd_row
+    made = batch(case, row, agnograd_precision)
+    first = made.first
+    chosen = tuple(i for i in made.positions if not _refuses(case.op, (i,)))
+    arguments, axes = made.arguments(chosen), made.axes(chosen)
+    primals = [arguments[i] for i in first.positions]
+    value, of_sample = vjp(made.host.function(), *made.host.primals)
+    cotangents = [rebuild(value, [_weights(x, k) for x in leaves(value)]) for k in range(SIZE)]
+    tangents = [[_weights(x, k) for x in made.host.primals] for k in range(SIZE)]
+    looped = [
+        derivatives(made.host.of(made.member(k, chosen)), g, t)
+        for k, (g, t) in enumerate(zip(cotangents, tangents, strict=True))
+    ]
+    with _passes(row, case):
+        value, of_many = vjp(first.function(), *first.primals)
+    g = rebuild(value, list(map(_beside(row, case), leaves(stacked(cotangents)))))
+    t = tuple(map(row.asarray, stacked(tangents)))
+
+    def mapped(*p: Any) -> Any:
+        inner = iter(p)
+        full = [next(inner) if i in first.positions else x for i, x in enumerate(arguments)]
+        return vmap(lambda arrays: first.of(arrays).function()(*first.of(arrays).primals), (axes,))(full)
+
+    with without_loops(), _passes(row, case):
+        of_batch = vjp(mapped, *primals)[1]
+        with _rules(row, case):
+            each = vmap(lambda arrays, g, t: derivatives(first.of(arrays), g, t), (axes, 0, 0))(arguments, g, t)
+            many = vmap(of_many)(g)
+            whole = of_batch(g)
+            forward = jvp(mapped, tuple(primals), t)[1]
+    gradients, along = stacked(looped)
+    expected = leaves((gradients, along, gradients, along, stacked([of_sample(x) for x in cotangents])))
+    _assert_close(leaves((*each, whole, forward, many)), expected, agnograd_precision)
+
+
+def _weights(x: Any, k: int) -> Any:
+    """Values that count up, others for each member."""
+    import numpy as np
+
+    size = int(np.prod(x.shape))
+    return like(innermost(x), (np.arange(size) % 3 - 0.5 + k).reshape(tuple(x.shape)))
+
+
+def _beside(row: Row, case: Case) -> Callable[[Any], Any]:
+    """What makes an array of the row, or of the backend that results go over to."""
+    return (lambda host: host) if case.op.changes_backend else row.asarray
+
+
+@over_cases(
+    lambda case: _in_a_batch(case) and not _refuses(case.op, (0,)),
+    precisions=(DOUBLE,),
+    slow_on=("numpy", "dask", "strict"),
+)
+def test_batched_twice(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) -> None:
+    """`vmap` in `vmap`: both axes in every argument, and the inner one in the last, the outer one in those before."""
+    case, row = agnograd_case, agnograd_row
+    made = batch(case, row, agnograd_precision)
+    chosen = tuple(i for i in made.positions if not _refuses(case.op, (i,)))
+    *rest, last = chosen
+
+    def f(arrays: Any, sample: Arguments = made.first) -> Any:
+        return sample.of(arrays).function(only=())()
+
+    def nested(inner: Sequence[int], outer: Sequence[int], arguments: list[Any]) -> list[Any]:
+        return leaves(vmap(vmap(f, (made.axes(inner),)), (made.axes(outer),))(arguments))
+
+    with without_loops(), _passes(row, case), _rules(row, case):
+        out = nested(chosen, chosen, made.arguments(chosen, shifts=range(SIZE)))
+        out += nested([last], rest, made.arguments(chosen)) if rest else []
+    members = [f(made.member(k, chosen), made.host) for k in range(SIZE)]
+    expected = leaves(stacked([stacked([members[k - shift] for k in range(SIZE)]) for shift in range(SIZE)]))
+    if rest:
+        table = [[f(made.member(i, rest, j, [last]), made.host) for j in range(SIZE)] for i in range(SIZE)]
+        expected += leaves(stacked(list(map(stacked, table))))
+    _assert_close(out, expected, agnograd_precision)
+
+
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 # What rules may ask of the namespace beside the standard's names and the table's operations.
@@ -347,7 +474,7 @@ def _references() -> dict[str, Callable[..., Any]]:
 
 
 def _reference(case: Case, made: Arguments) -> list[Any]:
-    """NumPy's result; for operations that NumPy does not have, that of the NumPy backend."""
+    """NumPy's result; for operations that NumPy does not have, that of the NumPy backend, without a kernel."""
     import array_api_compat.numpy as xp
     import numpy as np
 
@@ -357,10 +484,20 @@ def _reference(case: Case, made: Arguments) -> list[Any]:
         function = xp
         for part in op.name.split("."):
             function = getattr(function, part, None)
-    if function is None:
-        function = op.call
     with np.errstate(all="ignore"):
+        if function is None and op.body is not None and op.name in spaces.named("numpy").kernels:
+            return [np.asarray(x) for x in _outputs(op, _without_kernel(op, made))]
+        function = function or op.call
         return [np.asarray(x) for x in _outputs(op, invoke(op, function, made.host, made.host_params))]
+
+
+def _without_kernel(op: Op, made: Arguments) -> Any:
+    """What an operation's own body gives: a kernel is held against it."""
+    assert op.body is not None
+    params = dict(made.host_params)
+    by_position = [params.pop(name) for name in op.positional_only]
+    arrays = [list(made.host)] if op.variadic else made.host
+    return op.body(spaces.named("numpy"), *arrays, *by_position, **params)
 
 
 def _outputs(op: Op, ans: Any) -> list[Any]:

@@ -11,7 +11,7 @@ import contextlib
 import fnmatch
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agnograd import plugins
@@ -94,6 +94,10 @@ class Arguments:
     def primals(self) -> list[Array]:
         """The raw arrays that have a derivative."""
         return [self.arrays[i] for i in self.positions]
+
+    def of(self, arrays: Sequence[Any]) -> Arguments:
+        """The same with other arrays."""
+        return replace(self, arrays=tuple(arrays))
 
     def function(self, call: Callable[..., Any] | None = None, only: Sequence[int] | None = None) -> Callable[..., Any]:
         """The operation as a function of the arrays that have a derivative, or of those at positions `only`.
@@ -237,11 +241,14 @@ def _kind(x: Any) -> str:
     return np.asarray(x).dtype.kind
 
 
-def draw(op: Op, sample: Sample) -> tuple[Any, ...]:
-    """The arguments of a sample as NumPy arrays in double precision, and its Python numbers as they are."""
+def draw(op: Op, sample: Sample, number: int = 0) -> tuple[Any, ...]:
+    """The arguments of a sample as NumPy arrays in double precision, and its Python numbers as they are.
+
+    Another `number` draws others; what is written out stays the same.
+    """
     import numpy as np
 
-    seed = zlib.crc32(f"{op.name} {describe(op, sample)}".encode())
+    seed = zlib.crc32(f"{op.name} {describe(op, sample)}{number or ''}".encode())
     generator = np.random.default_rng(seed)
     drawn = [x for x in sample.arrays if isinstance(x, Uniform)]
     parts = 2 * max(len(drawn), 1)
@@ -280,7 +287,7 @@ def build(op: Op, sample: Sample, row: Row, precision: str = DOUBLE) -> Argument
     precision : str
         ``float64``, or ``float32`` for that and complex64.
     """
-    host = tuple(_cast(x, precision) for x in draw(op, sample))
+    host = tuple(cast(x, precision) for x in draw(op, sample))
     arrays = tuple(row.asarray(x) if hasattr(x, "dtype") else x for x in host)
     differentiable = _differentiable(op, len(host))
     positions = tuple(i for i in differentiable if hasattr(host[i], "dtype") and host[i].dtype.kind in "fc")
@@ -297,7 +304,8 @@ def _differentiable(op: Op, count: int) -> tuple[int, ...]:
     return tuple(op.arrays.index(name) for name in op.differentiable)
 
 
-def _cast(x: Any, precision: str) -> Any:
+def cast(x: Any, precision: str) -> Any:
+    """An array of floating-point numbers in a precision; anything else as it is."""
     import numpy as np
 
     if not isinstance(x, np.ndarray) or precision == DOUBLE:

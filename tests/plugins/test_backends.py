@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tiny_arrays
-from made_plugins import Plugin
+from made_plugins import TINY, Plugin
 
 import agnograd as ag
 from agnograd.errors import BackendUnavailableError
@@ -55,3 +57,10 @@ def test_a_backend_that_does_not_work_says_why(manager, options, reason):
         ag.namespace("broken")
     with pytest.raises(BackendUnavailableError, match=text):
         ag.sin(tiny_arrays.Tiny([1.0]))
+
+
+def test_a_backend_may_leave_the_text_of_a_tensor_to_agnograd(manager):
+    some = dataclasses.replace(TINY, describe=lambda x: "none to be seen" if x.ndim else None)
+    manager.register(Plugin(backends=[some]), "tiny")
+    assert repr(ag.asarray(tiny_arrays.Tiny([1.0]))).startswith("tensor(none to be seen")
+    assert repr(ag.asarray(tiny_arrays.Tiny(1.5))).startswith("tensor(1.5000")

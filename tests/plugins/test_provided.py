@@ -209,3 +209,46 @@ def test_other_tiers_from_a_plugin(manager):
     ag.tests.twice(x).sum().backward()
     assert x.grad.tolist() == [2.0, 2.0]
     assert ag.tests.positive(x).tolist() == [True, False]
+
+
+def test_an_operation_says_how_it_runs_in_a_batch(install, load):
+    install(
+        "my-dist",
+        "mine = my_plugin",
+        my_plugin="""
+            from agnograd.hookspecs import Mapped, Sample, Uniform, batching, linear
+
+            def moved(run, arrays, mapped, by):
+                (x,) = arrays
+                if isinstance(by, Mapped):
+                    return (x if mapped[0] else x[None, ...]) + by.array[:, None]
+                return run(x, by=by)
+
+            @hookimpl
+            def agnograd_ops():
+                yield linear(
+                    "mine.first(x, /, *, axis=0)",
+                    body=lambda xp, x, *, axis=0: xp.take(x, xp.zeros(1, dtype=xp.int64), axis=axis),
+                    x=lambda xp, g, x_spec, axis: xp.concat([g, xp.zeros_like(g)], axis=axis),
+                    samples=[Sample((Uniform(shape=(2, 3)),))],
+                    batch=batching.along("axis", 0),
+                )
+                yield linear(
+                    "mine.moved(x, /, *, by)",
+                    body=lambda xp, x, *, by: x + by,
+                    x=lambda xp, g: g,
+                    samples=[Sample((Uniform(),), {"by": 1.0})],
+                    batch=moved,
+                    batch_statics=moved,
+                )
+            """,
+    )
+    load()
+    x = np.arange(24.0).reshape(4, 2, 3)
+    np.testing.assert_array_equal(ag.vmap(ag.mine.first)(x), x[:, :1])
+    np.testing.assert_array_equal(ag.vmap(lambda x: ag.mine.first(x, axis=-1))(x), x[..., :1])
+    by = np.arange(4.0)
+    for axis in (0, None):
+        given = x[:, 0] if axis == 0 else x[0, 0]
+        out = ag.vmap(lambda x, by: ag.mine.moved(x, by=by), (axis, 0))(given, by)
+        np.testing.assert_array_equal(out, np.broadcast_to(given, (4, 3)) + by[:, None])

@@ -54,6 +54,7 @@ def test_trees_constants_and_several_outputs(x):
 
     args = ({"a": x, "b": [ag.tensor(2.0)]}, np.array([1, 2]), np.array([0, 2]))
     check_grads(f, args, 2)
+    check_grads(lambda x, none: {"y": x * x, "none": none}, (x, None), 2)
 
 
 def test_every_backend(agnograd_xp):

@@ -1,7 +1,7 @@
-"""The pytest plugin: options and fixtures that run tests on several backends.
+"""The pytest plugin: options, fixtures and markers that run tests on several backends.
 
-Loaded by its entry point in every pytest run where agnograd is installed, so it does nothing until a test asks for one
-of its fixtures, and imports nothing of agnograd at the top.
+Its entry point loads it in every pytest run where agnograd is installed. So it is a module beside the package, imports
+nothing of it until a test asks for one of its fixtures, and measurements of coverage miss nothing.
 
 Fixtures
 --------
@@ -9,8 +9,18 @@ agnograd_backend
     Name of a backend; the test runs once for each that was chosen.
 agnograd_xp
     The namespace of that backend.
+agnograd_device
+    A device of that backend, to be given as ``device=``; the test runs once for each row of the test matrix, among them
+    devices of array-api-strict that are not the default one.
 agnograd_row, agnograd_case, agnograd_precision
     A row of the test matrix, a case of the table and a dtype: for tests decorated by `agnograd.testing.over_cases`.
+
+Markers
+-------
+skip_backends(*names, reason="")
+    Do not run the test on these backends, or rows of the test matrix.
+xfail_backends(*names, reason, raises=None, strict=True)
+    It is known to fail there.
 """
 
 from __future__ import annotations
@@ -21,7 +31,9 @@ import pytest
 
 if TYPE_CHECKING:
     from agnograd.testing.matrix import Row
-    from agnograd.testing.samples import Case
+
+# Its assertions say what differs.
+pytest.register_assert_rewrite("agnograd.testing.conformance")
 
 _CASE_ARGUMENTS = ("agnograd_row", "agnograd_case", "agnograd_precision")
 _backends = pytest.StashKey[list[str]]()
@@ -49,8 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of exhaustive tests."""
+    """Register the markers."""
     config.addinivalue_line("markers", "slow: exhaustive, left out by -m 'not slow'")
+    config.addinivalue_line("markers", "skip_backends(*names, reason=''): do not run on these backends")
+    config.addinivalue_line(
+        "markers", "xfail_backends(*names, reason, raises=None, strict=True): known to fail on these backends"
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -91,19 +107,62 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(_CASE_ARGUMENTS, found)
         else:
             metafunc.parametrize("agnograd_row", chosen, ids=[row.name for row in chosen])
+    elif "agnograd_device" in wanted:
+        from agnograd.testing.matrix import rows
+
+        chosen = rows(chosen_backends(metafunc.config))
+        values = [(row.backend, row) for row in chosen]
+        ids = [row.name for row in chosen]
+        metafunc.parametrize(("agnograd_backend", "agnograd_device"), values, ids=ids, indirect=["agnograd_device"])
     elif "agnograd_backend" in wanted or "agnograd_xp" in wanted:
         metafunc.parametrize("agnograd_backend", chosen_backends(metafunc.config))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests of cases for which the chosen backends and operations have none."""
+    """Apply the markers; leave out tests of cases for which the chosen backends and operations have none."""
     empty = [
         item for item in items if "agnograd_case" in _params(item) and not hasattr(_params(item)["agnograd_case"], "op")
     ]
     if empty:
         config.hook.pytest_deselected(items=empty)
         items[:] = [item for item in items if item not in empty]
+    for item in items:
+        _apply_markers(item)
+
+
+def _apply_markers(item: pytest.Item) -> None:
+    names = _places(_params(item))
+    for marker in item.iter_markers("skip_backends"):
+        given, options = _read(item, marker, {"reason": ""})
+        if not names.isdisjoint(given):
+            item.add_marker(pytest.mark.skip(reason=options["reason"] or f"not for {', '.join(sorted(names))}"))
+    for marker in item.iter_markers("xfail_backends"):
+        given, options = _read(item, marker, {"reason": "", "raises": None, "strict": True})
+        if not options["reason"]:
+            msg = f"{item.nodeid}: xfail_backends needs a reason: @pytest.mark.xfail_backends('dask', reason='...')"
+            raise pytest.UsageError(msg)
+        if not names.isdisjoint(given):
+            item.add_marker(pytest.mark.xfail(**options))
+
+
+def _places(params: dict[str, Any]) -> set[str]:
+    """The names of a test's backend and row."""
+    names = {params[name] for name in ("agnograd_backend",) if name in params}
+    for name in ("agnograd_row", "agnograd_device"):
+        if name in params:
+            names |= {params[name].backend, params[name].name}
+    return names
+
+
+def _read(item: pytest.Item, marker: pytest.Mark, defaults: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    unknown = sorted(marker.kwargs.keys() - defaults.keys())
+    if unknown or not marker.args or not all(isinstance(name, str) for name in marker.args):
+        taken = ", ".join(defaults)
+        got = ", ".join([*map(repr, marker.args), *(f"{name}=" for name in marker.kwargs)]) or "nothing"
+        msg = f"{item.nodeid}: {marker.name} takes names of backends and {taken}, got {got}"
+        raise pytest.UsageError(msg)
+    return marker.args, {**defaults, **marker.kwargs}
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:
@@ -113,32 +172,12 @@ def _params(item: pytest.Item) -> dict[str, Any]:
 
 def parameters(config: pytest.Config, function: Any, chosen: list[Row]) -> list[Any]:
     """Row, case and precision of each run of a test that is decorated by `over_cases`."""
-    from agnograd.testing.matrix import DOUBLE
-    from agnograd.testing.samples import cases
+    from agnograd.testing.runs import runs
 
-    selection = function.agnograd_selection
-    pattern = config.getoption("agnograd_ops")
-    out = []
-    for row in chosen:
-        if selection.backends is not None and row.backend not in selection.backends:
-            continue
-        some = {case.key for case in cases(pattern, few=True)}
-        amount = config.getoption("agnograd_samples") or ("few" if row.backend == "cupy" else "all")
-        for case in cases(pattern):
-            if not selection.keep(case) or (amount == "few" and case.key not in some):
-                continue
-            marks = [pytest.mark.slow] if row.backend in selection.slow_on and case.key not in some else []
-            out += [
-                pytest.param(row, case, precision, id=_id(row, case, precision), marks=marks)
-                for precision in selection.precisions
-                if precision in row.precisions and (amount == "all" or precision == DOUBLE)
-            ]
-    return out
-
-
-def _id(row: Row, case: Case, precision: str) -> str:
-    short = {"float64": "f8", "float32": "f4"}
-    return f"{row.name}-{case.op.name}-{case.id}-{short[precision]}"
+    return [
+        pytest.param(run.row, run.case, run.precision, id=run.id, marks=[pytest.mark.slow] if run.slow else [])
+        for run in runs(function, chosen, config.getoption("agnograd_ops"), config.getoption("agnograd_samples"))
+    ]
 
 
 @pytest.fixture
@@ -147,3 +186,12 @@ def agnograd_xp(agnograd_backend: str) -> Any:
     import agnograd
 
     return agnograd.namespace(agnograd_backend)
+
+
+@pytest.fixture
+def agnograd_device(request: pytest.FixtureRequest) -> Any:
+    """A device of a backend."""
+    row: Row = request.param
+    if row.device is not None:
+        return row.place()
+    return row.space.device(row.space.module.asarray(0.0))
