@@ -73,6 +73,9 @@ def plugins(session: nox.Session) -> None:
         session.skip("there is no distribution under plugins/")
     session.install("-e", ".[test]")
     for plugin in found:
+        builds = plugin / "ci-requirements.txt"
+        if builds.exists():
+            session.install("-r", builds, "--extra-index-url", "https://download.pytorch.org/whl/cpu")
         session.install("-e", f"{plugin}[test]")
         with session.chdir(plugin):
             session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
@@ -102,6 +105,13 @@ def oracle(session: nox.Session) -> None:
     """Hold values and gradients of every operation against torch's."""
     session.install("-e", ".[oracle]", "--extra-index-url", "https://download.pytorch.org/whl/cpu")
     session.run("python", "-m", "pytest", "tests/oracle", *session.posargs)
+
+
+@nox.session(default=False)
+def nvrtc(session: nox.Session) -> None:
+    """Compile the kernels in CUDA C++ by CUDA's own compiler, which runs without a GPU."""
+    session.install("-e", ".[test,nvrtc]")
+    session.run("python", "-m", "pytest", "tests/on_cupy/test_nvrtc.py", "-m", "slow", "--agnograd-backends=cupy")
 
 
 @nox.session(default=False)

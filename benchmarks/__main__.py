@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import bars, compare, guard, ledger, report, startup, workloads
+from benchmarks import bars, compare, guard, ledger, report, startup, transforms, workloads
 from benchmarks.engines import installed
 from benchmarks.results import Results
 
-PARTS = ("time", "memory", "deep", "import")
+PARTS = ("time", "memory", "deep", "import", "transforms")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,11 +53,7 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
     engines = list(dict.fromkeys(["hand", "agnograd", *options.engines]))
     results = Results(engines)
     if "time" in parts:
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("timing", total=len(options.workloads) * options.rounds)
-            results.timings = compare.timings(
-                options.workloads, engines, rounds=options.rounds, done=lambda: progress.advance(task)
-            )
+        results.timings = _timings(options.workloads, engines, options.rounds)
     if "memory" in parts:
         results.memory = compare.once("l", engines)
         results.slices = compare.once("slices", engines)
@@ -65,12 +62,22 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
         results.deep = compare.once("deep", [engine for engine in engines if engine != "hips"])
     if "import" in parts:
         results.startup = startup.measure(engines)
+    if "transforms" in parts:
+        results.transforms = _timings(transforms.TIMED, engines, options.rounds)
+        results.short_directions = compare.once("direction-short", engines)
+        results.directions = compare.once("direction", engines)
     verdicts = bars.judge(results)
     report.show(results, verdicts, console)
     if options.json:
         facts = results.as_dict() | {"bars": [verdict._asdict() for verdict in verdicts]}
         options.json.write_text(json.dumps(facts, indent=1) + "\n")
     return int(options.check and any(verdict.kept is False for verdict in verdicts))
+
+
+def _timings(names: Sequence[str], engines: Sequence[str], rounds: int) -> list[compare.Timing]:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("timing", total=len(names) * rounds)
+        return compare.timings(names, engines, rounds=rounds, done=lambda: progress.advance(task))
 
 
 def _ledger(options: argparse.Namespace, console: Console) -> int:

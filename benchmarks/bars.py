@@ -69,6 +69,12 @@ def _growth(workload: str, smaller: str) -> Callable[[Results], float | None]:
     return measured
 
 
+def _longer(results: Results) -> float | None:
+    runs = (results.directions, results.short_directions)
+    peaks = [run.peak for each in runs for run in each if run.engine == "agnograd"]
+    return peaks[0] / peaks[1] if len(peaks) == 2 else None
+
+
 BARS = [
     Bar("1000 operations, c and b constant arrays: time over that of HIPS autograd", 0.35, "x", _ratio("a", "hips")),
     Bar("the same over that of torch eager", 0.6, "x", _ratio("a", "torch")),
@@ -96,6 +102,16 @@ BARS = [
         for name in workloads.COMMON
         for elements in workloads.SIZES
     ),
+    Bar("Jacobian, 100 in, 100 out, forward mode: time over that of HIPS autograd", 0.1, "x", _ratio("jacfwd", "hips")),
+    Bar("the same by reverse mode", 0.1, "x", _ratio("jacrev", "hips")),
+    Bar("Hessian in 50 parameters: time over that of HIPS autograd", 0.1, "x", _ratio("hessian", "hips")),
+    Bar(
+        "gradients for each of 256 samples: time over that of the gradient of the batch",
+        3.0,
+        "x",
+        _growth("gradients-of-samples", "gradient"),
+    ),
+    Bar("derivative along a direction: peak for 1000 operations over that for 10", 1.1, "x", _longer),
     Bar("import agnograd: own time", 60.0, " ms", lambda r: r.startup.own if r.startup else None),
     Bar("import agnograd: array libraries loaded", 0, "", lambda r: len(r.startup.loaded) if r.startup else None),
 ]

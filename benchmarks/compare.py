@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.transforms import able
 from benchmarks.worker import Times, Worker
 
 # glibc gives large blocks back at once, until the first of them was freed: from then on it keeps them, and whether the
@@ -115,10 +116,11 @@ def timings(
     with ExitStack() as stack:
         workers = {engine: stack.enter_context(Worker(engine)) for engine in engines}
         for name in names:
-            runs = _prepared(name, workers, small=small)
-            samples: dict[str, list[Times]] = {engine: [] for engine in engines}
+            own = able(name, engines)
+            runs = _prepared(name, {engine: workers[engine] for engine in own}, small=small)
+            samples: dict[str, list[Times]] = {engine: [] for engine in own}
             for _ in range(rounds):
-                for engine in shuffled.sample(engines, len(engines)):
+                for engine in shuffled.sample(own, len(own)):
                     samples[engine].append(workers[engine].ask("sample", runs[engine]))
                 done()
             title, operations = workers["hand"].ask("about")
@@ -150,7 +152,7 @@ def once(name: str, engines: Sequence[str], *, small: bool = False) -> list[Once
     """Run a workload once on each engine, in a fresh process: for peaks of memory, and for what takes long."""
     expected = None
     results = []
-    for engine in ["hand", *(e for e in engines if e != "hand")]:
+    for engine in ["hand", *(e for e in able(name, engines) if e != "hand")]:
         with Worker(engine, **_EXACT) as worker:
             # The small version first: it loads what a library loads late, and frees little.
             worker.ask("prepare", name, True)

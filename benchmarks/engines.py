@@ -21,16 +21,21 @@ class Engine:
         How tables call it.
     package : str
         What has to be installed.
+    transforms : frozenset of str
+        The transformations of functions that it has.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     package: ClassVar[str]
+    transforms: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def installed(cls) -> bool:
         """Whether the library can be imported; it is not imported to find out."""
-        return importlib.util.find_spec(cls.package) is not None
+        spec = importlib.util.find_spec(cls.package)
+        # A folder of the same name, tests/autograd for one, is a package without an origin.
+        return spec is not None and spec.origin is not None
 
     def leaves(self, workload: Workload) -> list[Any]:
         """Fresh arrays that need a gradient."""
@@ -48,9 +53,22 @@ class Engine:
         """The gradients of the leaves, as arrays of the library."""
         raise NotImplementedError
 
+    def transformed(self, workload: Workload, constants: Sequence[Any]) -> list[Any]:
+        """What the transformation gives that the workload asks for."""
+        transform = getattr(self, f"_{workload.transform}")
+        found = transform(workload, self.points(workload), constants)
+        return list(found) if isinstance(found, (tuple, list)) else [found]
+
+    def points(self, workload: Workload) -> list[Any]:
+        """The arrays at which a function is transformed."""
+        return workload.leaves
+
     def to_numpy(self, x: Any) -> np.ndarray:
         """A gradient as an ndarray."""
         return np.asarray(x)
+
+
+_EVERYTHING = frozenset(("jacfwd", "jacrev", "hessian", "grad", "samples", "jvp"))
 
 
 class Hand(Engine):
@@ -59,6 +77,7 @@ class Hand(Engine):
     name = "hand"
     label = "NumPy by hand"
     package = "numpy"
+    transforms = _EVERYTHING
 
     def record(self, workload: Workload, _leaves: Sequence[Any], _constants: Sequence[Any]) -> Any:
         return workload, workload.forward()[1]
@@ -67,6 +86,9 @@ class Hand(Engine):
         workload, saved = root
         return workload.backward(saved)
 
+    def transformed(self, workload: Workload, _constants: Sequence[Any]) -> list[Any]:
+        return workload.derivative()
+
 
 class Agnograd(Engine):
     """agnograd on NumPy."""
@@ -74,6 +96,7 @@ class Agnograd(Engine):
     name = "agnograd"
     label = "agnograd"
     package = "agnograd"
+    transforms = _EVERYTHING
 
     def __init__(self) -> None:
         import agnograd
@@ -93,6 +116,26 @@ class Agnograd(Engine):
         root.backward()
         return [x.grad for x in leaves]
 
+    def _jacfwd(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.jacfwd(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _jacrev(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.jacrev(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _hessian(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.hessian(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _grad(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.grad(lambda xs, *rest: workload.function(self.xp, *xs, *rest))(points, *constants)
+
+    def _samples(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        gradient = self.xp.grad(lambda xs, *rest: workload.function(self.xp, *xs, *rest))
+        return self.xp.vmap(gradient, in_axes=(None, 0, 0))(points, *constants)
+
+    def _jvp(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        ones = [np.ones_like(x) for x in points]
+        return self.xp.jvp(lambda x: workload.function(self.xp, x, *constants), points, ones)[1]
+
 
 class Hips(Engine):
     """HIPS/autograd."""
@@ -100,11 +143,13 @@ class Hips(Engine):
     name = "hips"
     label = "HIPS autograd"
     package = "autograd"
+    transforms = frozenset(("jacfwd", "jacrev", "hessian", "grad"))
 
     def __init__(self) -> None:
         import autograd
         import autograd.numpy
 
+        self.autograd = autograd
         self.xp = autograd.numpy
         self.make_vjp = autograd.make_vjp
 
@@ -119,6 +164,19 @@ class Hips(Engine):
         found = root(1.0)
         return [found] if len(leaves) == 1 else list(found)
 
+    def _jacfwd(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        # It has one Jacobian, by reverse mode.
+        return self._jacrev(workload, points, constants)
+
+    def _jacrev(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.autograd.jacobian(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _hessian(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.autograd.hessian(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _grad(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.autograd.grad(lambda xs, *rest: workload.function(self.xp, *xs, *rest))(points, *constants)
+
 
 class Torch(Engine):
     """PyTorch, eager, on the CPU."""
@@ -126,6 +184,7 @@ class Torch(Engine):
     name = "torch"
     label = "torch eager"
     package = "torch"
+    transforms = _EVERYTHING
 
     def __init__(self) -> None:
         import torch
@@ -145,6 +204,29 @@ class Torch(Engine):
     def backward(self, root: Any, leaves: Sequence[Any]) -> list[Any]:
         root.backward()
         return [x.grad for x in leaves]
+
+    def points(self, workload: Workload) -> list[Any]:
+        return [self.xp.from_numpy(x) for x in workload.leaves]
+
+    def _jacfwd(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.func.jacfwd(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _jacrev(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.func.jacrev(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _hessian(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.func.hessian(lambda x: workload.function(self.xp, x, *constants))(*points)
+
+    def _grad(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.xp.func.grad(lambda xs, *rest: workload.function(self.xp, *xs, *rest))(points, *constants)
+
+    def _samples(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        gradient = self.xp.func.grad(lambda xs, *rest: workload.function(self.xp, *xs, *rest))
+        return self.xp.vmap(gradient, in_dims=(None, 0, 0))(points, *constants)
+
+    def _jvp(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        ones = tuple(map(self.xp.ones_like, points))
+        return self.xp.func.jvp(lambda x: workload.function(self.xp, x, *constants), tuple(points), ones)[1]
 
 
 ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (Hand, Agnograd, Hips, Torch)}

@@ -21,7 +21,7 @@ def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> Non
     """Print everything that was measured."""
     console.print(where(surroundings(results.engines)), highlight=False)
     if results.timings:
-        console.print(_timings(results.timings))
+        console.print(_timings("Microseconds per operation, and ratios with quartiles", results.timings))
     if results.memory:
         console.print(_runs("50 layers tanh(x*w) of 8 MB, each engine in a fresh process", results.memory))
     if results.slices:
@@ -30,6 +30,12 @@ def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> Non
         console.print(_runs("One million operations sin(x*c+b), each engine in a fresh process", results.deep))
     if results.startup:
         console.print(_startup(results.startup))
+    if results.transforms:
+        console.print(_timings("Transformations: microseconds a call, and ratios with quartiles", results.transforms))
+    for runs, count in ((results.short_directions, 10), (results.directions, 1000)):
+        if runs:
+            title = f"Derivative along a direction of {count} operations on 2 MB, each engine in a fresh process"
+            console.print(_runs(title, runs))
     console.print(verdict_table(verdicts, "Bars"))
 
 
@@ -40,8 +46,8 @@ def where(facts: Mapping[str, Any]) -> str:
     return f"{facts['date']}, {machine}, {facts['python']}, {versions}; one thread, CPU time"
 
 
-def _timings(timings: Sequence[Timing]) -> Table:
-    table = Table(title="Microseconds per operation, and ratios with quartiles", title_justify="left")
+def _timings(title: str, timings: Sequence[Timing]) -> Table:
+    table = Table(title=title, title_justify="left")
     table.add_column("workload")
     table.add_column("engine")
     for column in ("record", "backward", "free", "sum", "over NumPy by hand", "agnograd over it"):

@@ -27,10 +27,13 @@ class Results:
     slices: list[Once] = field(default_factory=list)
     deep: list[Once] = field(default_factory=list)
     startup: Startup | None = None
+    transforms: list[Timing] = field(default_factory=list)
+    short_directions: list[Once] = field(default_factory=list)
+    directions: list[Once] = field(default_factory=list)
 
     def timing(self, workload: str) -> Timing | None:
         """The timing of a workload, if it was taken."""
-        return next((timing for timing in self.timings if timing.workload == workload), None)
+        return next((timing for timing in [*self.timings, *self.transforms] if timing.workload == workload), None)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it in lists, dictionaries, strings and numbers."""
@@ -41,6 +44,11 @@ class Results:
             "slices": [_once(run) for run in self.slices],
             "deep": [_once(run) for run in self.deep],
             "startup": None if self.startup is None else self.startup._asdict(),
+            "transforms": [_timing(timing) for timing in self.transforms],
+            "directions": {
+                "short": [_once(run) for run in self.short_directions],
+                "long": [_once(run) for run in self.directions],
+            },
         }
 
 

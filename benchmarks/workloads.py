@@ -28,12 +28,15 @@ class Workload:
         The arrays that need a gradient: the first arguments of `function`.
     constants : list
         Its other arguments, arrays or Python scalars.
+    transform : str or None
+        The transformation that is measured, see `benchmarks.transforms`; None for a gradient that is taken back.
     """
 
     title: str
     operations: int
     leaves: list[Array]
     constants: list[Any]
+    transform: str | None = None
 
     def function(self, xp: Any, *arrays: Any) -> Any:
         """The scalar, in the names of `xp`."""
@@ -45,6 +48,10 @@ class Workload:
 
     def backward(self, saved: Any) -> list[Array]:
         """The gradients of `leaves` by hand."""
+        raise NotImplementedError
+
+    def derivative(self) -> list[Array]:
+        """What `transform` gives, by hand."""
         raise NotImplementedError
 
 

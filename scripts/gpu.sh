@@ -3,8 +3,10 @@
 #
 #     python -m pip install -e '.[test]' && scripts/gpu.sh
 #
-# Prints what is here, runs the tour on the GPU, and the whole matrix with all samples. Everything it
-# needs must be installed already: nothing is downloaded here.
+# Prints what is here, runs the tour on the GPU, and then benchmarks/gpu_check.py: the whole matrix with
+# all samples, launches and memory against what the emulator predicts, times against other libraries
+# where they are installed. Options go to the latter. Everything must be installed already: nothing is
+# downloaded here.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,4 +26,4 @@ for i in range(cupy.cuda.runtime.getDeviceCount()):
 PYTHON
 python -m agnograd backends
 python -m agnograd tour --backend cupy
-python -m pytest tests --agnograd-backends=cupy --agnograd-samples=all "$@"
+python -m benchmarks.gpu_check "$@"

@@ -12,14 +12,14 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from agnograd.core.batching import UnknownShape
 from agnograd.core.op import Op
 from agnograd.ops import FAMILIES
 from agnograd.testing import conformance
 from agnograd.testing.matrix import SEVERAL, Row
-from agnograd.testing.pytest_plugin import parameters
+from agnograd.testing.runs import runs
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "operations.md"
@@ -45,6 +45,7 @@ MODES = (
     Mode("R", ("test_first_order", "test_edge", "test_backward", "test_single_precision")),
     Mode("F", ("test_first_order", "test_edge", "test_single_precision")),
     Mode("2", ("test_second_order",)),
+    Mode("B", ("test_batched", "test_batched_derivatives", "test_batched_twice"), derivative=False),
     Mode("C", ("test_value", "test_first_order", "test_second_order"), of_complex=True, derivative=False),
 )
 
@@ -127,12 +128,10 @@ def operations() -> Iterator[tuple[str, list[Op]]]:
 def tests(backend: str) -> dict[tuple[str, str], list[tuple[Row, Any]]]:
     """Test and operation to the rows and cases that pytest runs by default."""
     rows = [row for row in SEVERAL.get(backend, (Row(backend, backend),)) if backend != "cupy" or row.device is None]
-    options = SimpleNamespace(getoption={"agnograd_ops": "*", "agnograd_samples": None}.get)
     found: dict[tuple[str, str], list[tuple[Row, Any]]] = {}
     for name in {name for mode in MODES for name in mode.tests}:
-        for run in parameters(options, getattr(conformance, name), rows):
-            row, case, _ = run.values
-            found.setdefault((name, case.op.name), []).append((row, case))
+        for run in runs(getattr(conformance, name), rows):
+            found.setdefault((name, run.case.op.name), []).append((run.row, run.case))
     return found
 
 
@@ -193,6 +192,9 @@ def remarks(op: Op, cells: dict[str, list[Cell]]) -> list[str]:
         constant = [name for name in op.arrays if name not in op.differentiable]
         if constant:
             said.append(f"no derivative in {', '.join(constant)}")
+    if isinstance(op.batch, UnknownShape):
+        names = ", ".join(op.arrays[i] for i in op.batch.arguments)
+        said.append(f"refused under `vmap` for a batch of {names}: members would differ in shape")
     for backend, found in cells.items():
         failing: dict[str, set[str]] = {}
         for tested in found:
@@ -218,6 +220,7 @@ Each cell says what is tested of an operation on a backend:
 | `R` | reverse mode, against finite differences, in double and single precision |
 | `F` | forward mode, against reverse mode |
 | `2` | second derivatives: both modes over both modes |
+| `B` | batches under `vmap`, and derivatives in and of it, against a loop |
 | `C` | complex numbers, in all of these |
 | `0` | a derivative that is zero by decision, and tested to be |
 | `·` | there is nothing to test: the remarks say why |

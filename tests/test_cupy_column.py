@@ -1,15 +1,19 @@
 """CuPy's column of the matrix, in a process of its own: the real CuPy, on a GPU or on the emulator in cupy_cpu."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import cupy_cpu
 import pytest
 
 HERE = Path(__file__).parent
-TESTS = [str(HERE / "test_matrix.py"), str(HERE / "testing" / "test_plants.py"), str(HERE / "autograd")]
+PLACES = ("test_matrix.py", "testing/test_plants.py", "autograd", "optimize", "test_implicit.py", "test_trees.py")
+PLACES += ("on_cupy",)
+TESTS = [str(HERE / place) for place in PLACES]
 SECONDS = 1800
 # Each is compiled once on the emulator: what the column may cost a machine that has compiled none yet.
 MOST_KERNELS = 350
@@ -43,3 +47,31 @@ def test_column(record_property, capsys):
 @pytest.mark.slow
 def test_column_in_full():
     run_column("--agnograd-samples=all")
+
+
+def gpu_check(*options):
+    command = [sys.executable, "-m", "benchmarks.gpu_check", *options]
+    return subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+@pytest.mark.skipif(cupy_cpu.real_gpu(), reason="there is a GPU: `python -m benchmarks.gpu_check` does it all")
+def test_check_of_a_gpu_runs_dry(tmp_path):
+    if (reason := cupy_cpu.unsupported()) is not None:
+        pytest.skip(reason)
+    path = tmp_path / "found.json"
+    done = gpu_check("--dry", "--json", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+    counts, times = map(json.loads, path.read_text().splitlines())
+    assert counts["found"]["worse"] == counts["found"]["other"] == []
+    for phases in counts["found"]["workloads"].values():
+        assert all(budget["launches"] > 0 == budget["synchronisations"] for budget in phases.values())
+    assert times["found"].keys() == {"network", "chain", "classifier"}
+    assert all(taken["agnograd"] > 0 for taken in times["found"].values())
+
+
+@pytest.mark.skipif(cupy_cpu.real_gpu(), reason="there is a GPU")
+def test_check_of_a_gpu_wants_one():
+    done = gpu_check()
+    assert done.returncode == 1
+    assert "no NVIDIA GPU" in done.stdout

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import bars, compare, guard, ledger, report, workloads
+from benchmarks import bars, compare, guard, ledger, report, transforms, workloads
 from benchmarks.compare import Once, Ratio, Timing, WrongGradientError
 from benchmarks.engines import ENGINES
 from benchmarks.results import Results
@@ -48,6 +48,41 @@ def test_agnograd_agrees_with_the_gradient_by_hand(name):
 def test_function_and_gradient_by_hand_belong_together(name):
     workload = make(name, small=True)
     np.testing.assert_allclose(workload.function(np, *workload.leaves, *workload.constants), workload.forward()[0])
+
+
+# torch's forward mode compiles something when it is used first, and warns of its own compiler.
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("name", transforms.NAMES)
+def test_derivatives_by_hand_agree_with_all_engines(name):
+    expected = gradients("hand", name)
+    own = transforms.able(name, [engine for engine in ENGINES if ENGINES[engine].installed()])
+    assert {"hand", "agnograd"} <= set(own)
+    for engine in own:
+        compare.check(name, engine, gradients(engine, name), expected)
+
+
+def test_derivatives_by_hand_are_differences():
+    workload = transforms.make("hessian", small=True)
+    (p,) = workload.leaves
+    (found,) = workload.derivative()
+    step = 1e-4
+
+    def value(*moved):
+        q = p.copy()
+        for i, sign in moved:
+            q[i] += sign * step
+        return workload.function(np, q, *workload.constants)
+
+    for i in range(len(p)):
+        for j in range(len(p)):
+            corners = [(s * t, value((i, s), (j, t))) for s in (1, -1) for t in (1, -1)]
+            difference = sum(s * v for s, v in corners) / (4 * step**2)
+            np.testing.assert_allclose(difference, found[i, j], rtol=1e-4, atol=1e-4)
+
+
+def test_an_engine_without_a_transformation_is_left_out():
+    assert transforms.able("gradients-of-samples", ["hand", "agnograd", "hips"]) == ["hand", "agnograd"]
+    assert transforms.able("a", ["hand", "hips"]) == ["hand", "hips"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +145,19 @@ def timing(name, **times):
     return Timing(name, "made up", 1000, samples)
 
 
-def made_up(*, hips=10.0, torch=10.0, torch_peak=100, own_import=30.0, sliced=3.0, slices_peak=100, common=4.0):
+def made_up(
+    *,
+    hips=10.0,
+    torch=10.0,
+    torch_peak=100,
+    own_import=30.0,
+    sliced=3.0,
+    slices_peak=100,
+    common=4.0,
+    jacobian=31.0,
+    samples=8.0,
+    direction=105,
+):
     return Results(
         ["hand", "agnograd"],
         timings=[
@@ -123,6 +170,13 @@ def made_up(*, hips=10.0, torch=10.0, torch_peak=100, own_import=30.0, sliced=3.
         memory=[Once("agnograd", Times(1, 1, 0), 100), Once("torch", Times(1, 1, 0), torch_peak)],
         slices=[Once("agnograd", Times(1, 1, 0), slices_peak), Once("hand", Times(1, 1, 0), 50)],
         startup=Startup(own_import, 50.0, 100, [], {"agnograd": 50.0}),
+        transforms=[
+            *(timing(name, hips=jacobian) for name in ("jacfwd", "jacrev", "hessian")),
+            timing("gradient"),
+            timing("gradients-of-samples", agnograd=samples),
+        ],
+        directions=[Once("agnograd", Times(1, 0, 0), direction)],
+        short_directions=[Once("agnograd", Times(1, 0, 0), 100)],
     )
 
 
@@ -137,6 +191,9 @@ def made_up(*, hips=10.0, torch=10.0, torch_peak=100, own_import=30.0, sliced=3.
         (["200 slices: peak"], made_up(slices_peak=120)),
         ([f"{name} of {size} elements" for name in workloads.COMMON for size in workloads.SIZES], made_up(common=2.8)),
         ([f"{name} of 10 elements" for name in workloads.COMMON], made_up(common=2.95)),
+        (["Jacobian, 100 in", "the same by reverse mode", "Hessian in 50"], made_up(jacobian=29.0)),
+        (["gradients for each of 256"], made_up(samples=9.5)),
+        (["derivative along a direction"], made_up(direction=120)),
         (["import agnograd: own time"], made_up(own_import=61.0)),
     ],
 )

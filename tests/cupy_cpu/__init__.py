@@ -24,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from . import watching
 from .counts import Counts, SynchronisationError, errors
 
 __all__ = [
@@ -177,13 +178,15 @@ def _compile_with(kernels: ModuleType, cupy: ModuleType) -> None:
     cupy.cuda.compiler._compile_module_with_cache = compile_module
 
 
-def load(devices: int = 2) -> tuple[ModuleType, bool]:
+def load(devices: int = 2, *, count: bool = False) -> tuple[ModuleType, bool]:
     """Import CuPy: on the GPU where there is one, else on the emulator.
 
     Parameters
     ----------
     devices : int, optional
         How many devices the emulator is to show.
+    count : bool, optional
+        Count on a GPU too; CuPy must not be imported yet.
 
     Returns
     -------
@@ -191,6 +194,8 @@ def load(devices: int = 2) -> tuple[ModuleType, bool]:
     emulated : bool
     """
     if real_gpu():
+        if count:
+            watching.watch()
         return importlib.import_module("cupy"), False
     return install(devices), True
 
@@ -216,12 +221,13 @@ def counting() -> Iterator[Counts]:
         ``launches``, ``library_calls``, ``synchronisations``, ``copies``, ``allocations`` and what
         they are made of; live while the context lasts.
     """
-    if not _installed:
-        raise RuntimeError("only the emulator can count: call install() first")
+    if not _installed and not watching.active:
+        raise RuntimeError("nothing counts: call install() first, or load(count=True)")
+    import cupy
 
     counts = Counts()
 
-    class Hook(_installed[0].cuda.MemoryHook):
+    class Hook(cupy.cuda.MemoryHook):
         name = f"cupy_cpu.counting {id(counts)}"  # of two with one name CuPy refuses the second
 
         def malloc_postprocess(self, *, pmem_id: int, mem_size: int, **others: int) -> None:

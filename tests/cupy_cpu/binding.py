@@ -41,6 +41,9 @@ _new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 _capsule_name = ctypes.pythonapi.PyCapsule_GetName
 _capsule_name.restype = ctypes.c_char_p
 _capsule_name.argtypes = [ctypes.py_object]
+_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_capsule_pointer.restype = ctypes.c_void_p
+_capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 # Filled at exit. From then on callbacks do nothing: what CuPy frees while the interpreter is taken
 # down would otherwise run Python functions whose modules are gone.
@@ -139,6 +142,46 @@ def bind(
             setattr(module, name, function)
 
 
+def observe(module: ModuleType, observers: Mapping[str, Callable[..., None]]) -> None:
+    """Tell ``observers`` of calls, for C callers and for Python callers, once these have succeeded.
+
+    Parameters
+    ----------
+    module : module
+        A Cython module of CuPy, as it is or with functions that ``bind`` put there.
+    observers : mapping of str to callable
+        ``observer(result, *arguments)``, by name of the function.
+    """
+    table = module.__pyx_capi__
+    for name, observer in observers.items():
+        capsule = table[name]
+        signature = _parse(_capsule_name(capsule))
+        assert signature is not None
+        arity = signature.arity
+        table[name] = _capsule(
+            name, signature, _observed(_function(capsule, signature), observer, arity), whole=True
+        )
+        if hasattr(module, name):
+            setattr(module, name, _observed(getattr(module, name), observer, arity))
+
+
+def _function(capsule: Any, signature: Signature) -> Callable[..., Any]:
+    """The C function in a capsule. An exception that it sets is raised."""
+    address = _capsule_pointer(capsule, signature.text)
+    return ctypes.PYFUNCTYPE(signature.result, *signature.parameters)(address)
+
+
+def _observed(
+    function: Callable[..., Any], observer: Callable[..., None], arity: int
+) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        result = function(*arguments)
+        observer(result, *arguments[:arity])
+        return result
+
+    return call
+
+
 def _do_nothing(*arguments: Any) -> None:
     """Succeed."""
 
@@ -150,10 +193,15 @@ def _not_implemented(module: ModuleType, name: str) -> Callable[..., Any]:
     return fail
 
 
-def _capsule(name: str, signature: Signature, function: Callable[..., Any]) -> Any:
-    """Wrap ``function`` as a C function pointer in a capsule."""
+def _capsule(
+    name: str, signature: Signature, function: Callable[..., Any], *, whole: bool = False
+) -> Any:
+    """Wrap ``function`` as a C function pointer in a capsule.
+
+    With ``whole`` it is given what Cython adds to the arguments, too.
+    """
     default = None if signature.result is ctypes.py_object else 0
-    arity = signature.arity
+    arity = len(signature.parameters) if whole else signature.arity
     closed = _closed
 
     def callback(*arguments: Any) -> Any:

@@ -24,6 +24,8 @@ class Counts:
     ----------
     kernels : Counter
         Launches, by kernel name.
+    streams : Counter
+        The same, by the handle of the stream (``Stream.ptr``); 0 is CUDA's default one.
     libraries : Counter
         Calls into cuBLAS, cuSOLVER, cuFFT, cuRAND and thrust, by ``library.function``.
     causes : Counter
@@ -40,6 +42,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.kernels: Counter[str] = Counter()
+        self.streams: Counter[int] = Counter()
         self.libraries: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
         self.directions: Counter[str] = Counter()
@@ -97,10 +100,11 @@ class Counts:
         )
 
 
-def record_launch(kernel: str) -> None:
-    """Count the launch of a kernel."""
+def record_launch(kernel: str, stream: int = 0) -> None:
+    """Count the launch of a kernel on a stream."""
     for counts in _observers:
         counts.kernels[kernel] += 1
+        counts.streams[stream] += 1
 
 
 def record_library_call(name: str, times: int = 1) -> None:

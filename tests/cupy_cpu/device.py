@@ -203,14 +203,14 @@ def _memcpy_peer_async(
     _memcpy_peer(target, to, source, origin, size)
 
 
-def _memset(pointer: int, value: int, size: int) -> None:
+def _memset(pointer: int, value: int, size: int, stream: int = 0) -> None:
     _check_not_null(pointer)
-    record_launch("memset")
+    record_launch("memset", stream)
     _libc.memset(pointer, value, size)
 
 
 def _memset_async(pointer: int, value: int, size: int, stream: int) -> None:
-    _memset(pointer, value, size)
+    _memset(pointer, value, size, stream)
 
 
 def _memory_info() -> tuple[int, int]:
@@ -288,7 +288,7 @@ def _launch_kernel(
     extra: int = 0,
 ) -> None:
     name, launch = _functions[function]
-    record_launch(name)
+    record_launch(name, stream)
     launch((grid_x, grid_y, grid_z), (block_x, block_y, block_z), shared_bytes, arguments)
 
 

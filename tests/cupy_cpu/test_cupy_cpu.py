@@ -24,6 +24,49 @@ kept = cupy.ones((3, 3)) @ cupy.ones((3, 3)), cupy.cuda.Stream(), cupy.fft.fft(c
 assert float(kept[0].sum()) == 27
 """
 
+WATCH = """
+import cupy_cpu
+from cupy_cpu import libraries, watching
+reason = cupy_cpu.unsupported()
+if reason is not None:
+    print(reason)
+    raise SystemExit(cupy_cpu.UNSUPPORTED)
+seen = cupy_cpu.Counts()
+
+def watch(bind=libraries.install_before_cupy):
+    bind()
+    watching.watch(
+        lambda name, stream: (seen.kernels.update([name]), seen.streams.update([stream])),
+        lambda direction: seen.directions.update([direction]),
+        lambda cause: seen.causes.update([cause]),
+    )
+
+libraries.install_before_cupy = watch
+cupy = cupy_cpu.install()
+import numpy
+x = cupy.asarray(numpy.arange(6.0).reshape(2, 3))
+for counted in (seen.kernels, seen.streams, seen.directions, seen.causes):
+    counted.clear()
+with cupy_cpu.counting() as counts:
+    assert float((x + x).sum()) == 30
+    x[x > 1] = cupy.zeros(4)
+    with cupy.cuda.Stream() as stream:
+        y = cupy.exp(x)
+    cupy.cuda.Device().synchronize()
+    stream.record().synchronize()
+    with cupy.cuda.Device(1):
+        y.copy()
+        cupy.asarray(numpy.ones(3)) @ cupy.ones(3)
+for name in ("kernels", "streams", "directions", "causes"):
+    got, expected = getattr(seen, name), getattr(counts, name)
+    assert got == expected and len(got) > 1, (name, got, expected)
+try:
+    watching.watch()
+except RuntimeError:
+    cupy_cpu.check_errors()
+    cupy_cpu.exit(0)
+"""
+
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     """Start Python with this package on its path."""
@@ -54,6 +97,10 @@ def test_group(group):
 
 def test_leaving_without_exit():
     assert finish(start("-c", LEAVE_AS_USUAL)) == ""
+
+
+def test_a_watched_device_counts_as_the_emulator_does():
+    assert finish(start("-c", WATCH)) == ""
 
 
 def test_two_processes_fill_one_cache(tmp_path):
