@@ -1,0 +1,25 @@
+"""Nothing is imported before it is used: not JAX, and not the plugin where nothing asks for it."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys
+import agnograd as ag
+def loaded():
+    return {name for name in ("jax", "agnograd_jax") if name in sys.modules}
+assert not loaded(), loaded()
+(ag.ones(2, requires_grad=True) * 2).sum().backward()
+assert not loaded(), loaded()
+import agnograd_jax.plugin
+(backend,) = agnograd_jax.plugin.agnograd_backends()
+from agnograd import plugins
+assert "jax" in plugins.manager.backends()
+assert loaded() == {"agnograd_jax"}, loaded()
+ag.namespace("jax")
+assert "jax" in sys.modules
+"""
+
+
+def test_nothing_is_imported_before_it_is_used():
+    subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", CODE], check=True)
