@@ -226,6 +226,7 @@ stdtr = elementwise(
 
 def _stdtrit(xp: Any, df: Any, p: Array) -> Array:
     # t^2/df = y/(1 - y); y or 1 - y is found, whichever is small.
+    p = p if hasattr(p, "dtype") else floating(xp, p, df)
     central, tail = xp.abs(2 * p - 1), 2 * xp.where(p < 0.5, p, 1 - p)
     near, far = xp.special.betaincinv(0.5, df / 2, central), xp.special.betaincinv(df / 2, 0.5, tail)
     t = xp.sqrt(df * xp.where(central < 0.5, near / (1 - near), (1 - far) / far))

@@ -16,7 +16,10 @@ FAMILIES: tuple[ModuleType, ...] = (elementary, errors, gamma, integrals, bessel
 def agnograd_ops() -> Iterator[Op]:
     """Every operation among the names of the modules, in order."""
     for family in FAMILIES:
-        yield from (value for value in vars(family).values() if isinstance(value, Op))
+        for op in vars(family).values():
+            if isinstance(op, Op):
+                op.doc = f"SciPy's ``scipy.{op.name}``, with derivatives."
+                yield op
 
 
 @hookimpl

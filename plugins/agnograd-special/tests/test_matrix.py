@@ -2,6 +2,9 @@
 
 from agnograd.testing.conformance import (
     test_backward,
+    test_batched,
+    test_batched_derivatives,
+    test_batched_twice,
     test_edge,
     test_first_order,
     test_names,
@@ -13,6 +16,9 @@ from agnograd.testing.conformance import (
 
 __all__ = [
     "test_backward",
+    "test_batched",
+    "test_batched_derivatives",
+    "test_batched_twice",
     "test_edge",
     "test_first_order",
     "test_names",
