@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent
 PLACES = ("test_matrix.py", "testing/test_plants.py", "autograd", "optimize", "test_implicit.py", "test_trees.py")
-PLACES += ("on_cupy",)
+PLACES += ("transforms", "custom_rules", "on_cupy")
 TESTS = [str(HERE / place) for place in PLACES]
 SECONDS = 1800
 # Each is compiled once on the emulator: what the column may cost a machine that has compiled none yet.
