@@ -5,7 +5,7 @@ Not part of the wheel, and no test: tests show that the workloads are right, and
 =================  =====================================================================================================
 module             what it does
 =================  =====================================================================================================
-`workloads`        what is measured, each with its gradient by hand
+`workloads`        what is measured, each with its gradient by hand; `models` and `transforms` have more of it
 `engines`          how each library records a workload and takes it back
 `worker`           starts a process of one engine, which times on request (`session`)
 `compare`          drives the workers: checks gradients, interleaves rounds, forms ratios

@@ -15,7 +15,7 @@ from benchmarks import bars, compare, guard, ledger, report, startup, transforms
 from benchmarks.engines import installed
 from benchmarks.results import Results
 
-PARTS = ("time", "memory", "deep", "import", "transforms")
+PARTS = ("time", "memory", "deep", "import", "transforms", "models")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,6 +66,8 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
         results.transforms = _timings(transforms.TIMED, engines, options.rounds)
         results.short_directions = compare.once("direction-short", engines)
         results.directions = compare.once("direction", engines)
+    if "models" in parts:
+        results.models = _timings(transforms.LETTERS, engines, options.rounds)
     verdicts = bars.judge(results)
     report.show(results, verdicts, console)
     if options.json:

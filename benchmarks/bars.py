@@ -76,8 +76,10 @@ def _longer(results: Results) -> float | None:
 
 
 BARS = [
-    Bar("1000 operations, c and b constant arrays: time over that of HIPS autograd", 0.35, "x", _ratio("a", "hips")),
-    Bar("the same over that of torch eager", 0.6, "x", _ratio("a", "torch")),
+    Bar(
+        "1000 operations, c and b constant arrays: time over that of HIPS autograd", 0.35, "x", _ratio("chain", "hips")
+    ),
+    Bar("the same over that of torch eager", 0.6, "x", _ratio("chain", "torch")),
     Bar(
         "50 layers of 8 MB: peak of memory over that of torch eager", 1.1, "x", _peak_over(lambda r: r.memory, "torch")
     ),

@@ -82,12 +82,16 @@ def check(name: str, engine: str, found: Sequence[Any], expected: Sequence[Any])
         If they differ in number, dtype, shape or value.
     """
     same = len(found) == len(expected) and all(
-        g.shape == e.shape and g.dtype == e.dtype and np.allclose(g, e, rtol=1e-8, atol=1e-14 * np.abs(e).max())
-        for g, e in zip(found, expected, strict=True)
+        g.shape == e.shape and g.dtype == e.dtype and _close(g, e) for g, e in zip(found, expected, strict=True)
     )
     if not same:
         msg = f"{engine} gives another gradient of workload {name!r} than the one by hand"
         raise WrongGradientError(msg)
+
+
+def _close(found: Any, expected: Any) -> bool:
+    eps = float(np.finfo(expected.dtype).eps)
+    return np.allclose(found, expected, rtol=eps**0.5, atol=50 * eps * np.abs(expected).max())
 
 
 def timings(

@@ -23,12 +23,15 @@ class Engine:
         What has to be installed.
     transforms : frozenset of str
         The transformations of functions that it has.
+    lacks : frozenset of str
+        Workloads whose functions it does not have.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     package: ClassVar[str]
     transforms: ClassVar[frozenset[str]] = frozenset()
+    lacks: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def installed(cls) -> bool:
@@ -68,7 +71,7 @@ class Engine:
         return np.asarray(x)
 
 
-_EVERYTHING = frozenset(("jacfwd", "jacrev", "hessian", "grad", "samples", "jvp"))
+_EVERYTHING = frozenset(("jacfwd", "jacrev", "hessian", "grad", "samples", "jvp", "hvp"))
 
 
 class Hand(Engine):
@@ -136,6 +139,12 @@ class Agnograd(Engine):
         ones = [np.ones_like(x) for x in points]
         return self.xp.jvp(lambda x: workload.function(self.xp, x, *constants), points, ones)[1]
 
+    def _hvp(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        def function(*xs: Any) -> Any:
+            return workload.function(self.xp, *xs, *constants)
+
+        return self.xp.hvp(function, tuple(points), tuple(workload.vectors))
+
 
 class Hips(Engine):
     """HIPS/autograd."""
@@ -143,7 +152,7 @@ class Hips(Engine):
     name = "hips"
     label = "HIPS autograd"
     package = "autograd"
-    transforms = frozenset(("jacfwd", "jacrev", "hessian", "grad"))
+    transforms = frozenset(("jacfwd", "jacrev", "hessian", "grad", "hvp"))
 
     def __init__(self) -> None:
         import autograd
@@ -176,6 +185,104 @@ class Hips(Engine):
 
     def _grad(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
         return self.autograd.grad(lambda xs, *rest: workload.function(self.xp, *xs, *rest))(points, *constants)
+
+    def _hvp(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return self.autograd.make_hvp(lambda xs: workload.function(self.xp, *xs, *constants))(tuple(points))[0](
+            tuple(workload.vectors)
+        )
+
+
+class MyGrad(Engine):
+    """MyGrad."""
+
+    name = "mygrad"
+    label = "MyGrad"
+    package = "mygrad"
+    lacks = frozenset(("k",))  # it has no decompositions of matrices
+
+    def __init__(self) -> None:
+        import mygrad
+
+        self.xp = mygrad
+
+    def leaves(self, workload: Workload) -> list[Any]:
+        return [self.xp.tensor(x) for x in workload.leaves]
+
+    def record(self, workload: Workload, leaves: Sequence[Any], constants: Sequence[Any]) -> Any:
+        return workload.function(self.xp, *leaves, *constants)
+
+    def backward(self, root: Any, leaves: Sequence[Any]) -> list[Any]:
+        root.backward()
+        return [x.grad for x in leaves]
+
+
+class Jax(Engine):
+    """JAX, compiled: the first call of a workload is not part of its time."""
+
+    name = "jax"
+    label = "jax.jit"
+    package = "jax"
+    transforms = frozenset(("jacfwd", "jacrev", "hessian", "grad", "samples", "jvp", "hvp"))
+
+    def __init__(self) -> None:
+        import jax
+        import jax.numpy
+
+        jax.config.update("jax_enable_x64", True)
+        self.jax = jax
+        self.xp = jax.numpy
+        self._compiled: dict[Workload, Any] = {}
+
+    def points(self, workload: Workload) -> list[Any]:
+        return [self.xp.asarray(x) for x in workload.leaves]
+
+    leaves = points
+
+    def constants(self, workload: Workload) -> list[Any]:
+        return [self.xp.asarray(x) if isinstance(x, np.ndarray) else x for x in workload.constants]
+
+    def _call(self, workload: Workload, make: Any, *args: Any) -> Any:
+        if workload not in self._compiled:
+            self._compiled[workload] = self.jax.jit(make())
+        return self.jax.block_until_ready(self._compiled[workload](*args))
+
+    def record(self, workload: Workload, leaves: Sequence[Any], constants: Sequence[Any]) -> Any:
+        def make() -> Any:
+            return self.jax.value_and_grad(lambda xs, ys: workload.jax_function(self.jax, *xs, *ys))
+
+        return self._call(workload, make, list(leaves), list(constants))
+
+    def backward(self, root: Any, _leaves: Sequence[Any]) -> list[Any]:
+        return list(root[1])
+
+    def transformed(self, workload: Workload, constants: Sequence[Any]) -> list[Any]:
+        def function(*xs: Any) -> Any:
+            return workload.jax_function(self.jax, *xs)
+
+        points, rest = self.points(workload), list(constants)
+        jax = self.jax
+
+        def make() -> Any:
+            def call(xs: Any, ys: Any) -> Any:
+                first = lambda *zs: function(*zs, *ys)  # noqa: E731
+                match workload.transform:
+                    case "hvp":
+                        gradient = jax.grad(first, argnums=tuple(range(len(xs))))
+                        return jax.jvp(gradient, tuple(xs), tuple(workload.vectors))[1]
+                    case "jvp":
+                        return jax.jvp(first, tuple(xs), tuple(map(self.xp.ones_like, xs)))[1]
+                    case "grad":
+                        return jax.grad(lambda zs: first(*zs))(xs)
+                    case "samples":
+                        gradient = jax.grad(lambda zs, *data: function(*zs, *data))
+                        return jax.vmap(gradient, in_axes=(None, 0, 0))(xs, *ys)
+                    case name:
+                        return getattr(jax, str(name))(first)(*xs)
+
+            return call
+
+        found = self._call(workload, make, points, rest)
+        return list(found) if isinstance(found, (tuple, list)) else [found]
 
 
 class Torch(Engine):
@@ -228,8 +335,13 @@ class Torch(Engine):
         ones = tuple(map(self.xp.ones_like, points))
         return self.xp.func.jvp(lambda x: workload.function(self.xp, x, *constants), tuple(points), ones)[1]
 
+    def _hvp(self, workload: Workload, points: Sequence[Any], constants: Sequence[Any]) -> Any:
+        xs = [x.detach().requires_grad_() for x in points]
+        gradient = self.xp.autograd.grad(workload.function(self.xp, *xs, *constants), xs, create_graph=True)
+        return self.xp.autograd.grad(gradient, xs, [self.xp.from_numpy(v) for v in workload.vectors])
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (Hand, Agnograd, Hips, Torch)}
+
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (Hand, Agnograd, Hips, MyGrad, Torch, Jax)}
 
 
 def installed() -> list[str]:

@@ -32,6 +32,8 @@ def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> Non
         console.print(_startup(results.startup))
     if results.transforms:
         console.print(_timings("Transformations: microseconds a call, and ratios with quartiles", results.transforms))
+    if results.models:
+        console.print(_timings("Programs: microseconds per operation, and ratios with quartiles", results.models))
     for runs, count in ((results.short_directions, 10), (results.directions, 1000)):
         if runs:
             title = f"Derivative along a direction of {count} operations on 2 MB, each engine in a fresh process"

@@ -28,12 +28,15 @@ class Results:
     deep: list[Once] = field(default_factory=list)
     startup: Startup | None = None
     transforms: list[Timing] = field(default_factory=list)
+    models: list[Timing] = field(default_factory=list)
     short_directions: list[Once] = field(default_factory=list)
     directions: list[Once] = field(default_factory=list)
 
     def timing(self, workload: str) -> Timing | None:
         """The timing of a workload, if it was taken."""
-        return next((timing for timing in [*self.timings, *self.transforms] if timing.workload == workload), None)
+        return next(
+            (timing for timing in [*self.timings, *self.transforms, *self.models] if timing.workload == workload), None
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """All of it in lists, dictionaries, strings and numbers."""
@@ -45,6 +48,7 @@ class Results:
             "deep": [_once(run) for run in self.deep],
             "startup": None if self.startup is None else self.startup._asdict(),
             "transforms": [_timing(timing) for timing in self.transforms],
+            "models": [_timing(timing) for timing in self.models],
             "directions": {
                 "short": [_once(run) for run in self.short_directions],
                 "long": [_once(run) for run in self.directions],

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import workloads
+from benchmarks import models, workloads
 from benchmarks.engines import ENGINES
 from benchmarks.workloads import Array, Layers, Perceptron, Workload
 
@@ -48,6 +48,55 @@ class Layer(Workload):
         dh = (1 - h * h)[:, None] * w1
         e = np.exp(-h * h)
         return [np.diag(e) + (-2 * h * e * x)[:, None] * dh + w2 @ dh]
+
+
+class Products(Workload):
+    """The Jacobian of ``tanh(w @ x)``: what it costs to ask for all rows at once."""
+
+    operations = 1
+    transform = "jacrev"
+
+    def __init__(self, size: int = 100) -> None:
+        self.title = f"Jacobian of tanh(w @ x), {size} in, {size} out"
+        draw = np.random.default_rng(0)
+        self.leaves = [draw.normal(size=size)]
+        self.constants = [draw.normal(size=(size, size)) / size**0.5]
+
+    def function(self, xp: Any, *arrays: Any) -> Any:
+        x, w = arrays
+        return xp.tanh(w @ x)
+
+    def derivative(self) -> list[Array]:
+        x, w = self.leaves + self.constants
+        h = np.tanh(w @ x)
+        return [(1 - h * h)[:, None] * w]
+
+
+class Curvature(Perceptron):
+    """The Hessian of workload b times a vector."""
+
+    operations = 1
+    transform = "hvp"
+
+    def __init__(self, batch: int = 32, inputs: int = 16, hidden: int = 64, outputs: int = 8) -> None:
+        super().__init__(batch, inputs, hidden, outputs)
+        self.title = f"Hessian times a vector: {self.title}"
+        self.operations = 1
+        draw = np.random.default_rng(1)
+        self.vectors = [draw.normal(size=leaf.shape) for leaf in self.leaves]
+
+    def derivative(self) -> list[Array]:
+        _, _, w2, _, x, _ = self.leaves + self.constants
+        v1, c1, v2, c2 = self.vectors
+        h, difference = self.forward()[1]
+        scale = 2 / difference.size
+        slope = 1 - h * h
+        # Each quantity of the gradient, and its derivative along the vectors.
+        th = slope * (x @ v1 + c1)
+        g, tg = scale * difference, scale * (th @ w2 + h @ v2 + c2)
+        gh = g @ w2.T
+        tgz = (tg @ w2.T + g @ v2.T) * slope - 2 * gh * h * th
+        return [x.T @ tgz, tgz.sum(axis=0), th.T @ g + h.T @ tg, tg.sum(axis=0)]
 
 
 class Network(Workload):
@@ -181,6 +230,8 @@ class Direction(Layers):
 _MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
     "jacfwd": (lambda: Layer("jacfwd"), lambda: Layer("jacfwd", 4)),
     "jacrev": (lambda: Layer("jacrev"), lambda: Layer("jacrev", 4)),
+    "h": (Curvature, lambda: Curvature(3, 4, 5, 2)),
+    "i": (Products, lambda: Products(4)),
     "hessian": (Network, lambda: Network(4, 2, 3)),
     "hessian-logistic": (Logistic, lambda: Logistic(5, 3)),
     "gradient": (lambda: Samples("grad"), lambda: Samples("grad", 3, 4, 5, 2)),
@@ -190,15 +241,22 @@ _MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
 }
 
 NAMES: Sequence[str] = tuple(_MAKERS)
-TIMED: Sequence[str] = tuple(name for name in NAMES if not name.startswith("direction"))
+# Whole programs, from tiny operations to large matrices.
+LETTERS: Sequence[str] = tuple("abcdefghijk")
+TIMED: Sequence[str] = tuple(name for name in NAMES if not name.startswith("direction") and name not in LETTERS)
 
 
 def make(name: str, *, small: bool = False) -> Workload:
-    """The workload of that name, one of `NAMES` or of those of `benchmarks.workloads`."""
-    return _MAKERS[name][small]() if name in _MAKERS else workloads.make(name, small=small)
+    """The workload of that name, one of `NAMES` or of those of `benchmarks.models` and `benchmarks.workloads`."""
+    makers = _MAKERS | models.MAKERS
+    return makers[name][small]() if name in makers else workloads.make(name, small=small)
 
 
 def able(name: str, engines: Sequence[str]) -> list[str]:
-    """The engines that have the transformation that a workload asks for."""
+    """The engines that have what a workload asks for."""
     transform = make(name, small=True).transform
-    return [engine for engine in engines if transform is None or transform in ENGINES[engine].transforms]
+    return [
+        engine
+        for engine in engines
+        if (transform is None or transform in ENGINES[engine].transforms) and name not in ENGINES[engine].lacks
+    ]

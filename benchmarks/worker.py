@@ -48,7 +48,7 @@ class Worker:
     Examples
     --------
     >>> with Worker("hand") as worker:
-    ...     worker.ask("prepare", "a")
+    ...     worker.ask("prepare", "b")
     ...     times = worker.ask("sample", 10)
     """
 

@@ -30,6 +30,8 @@ class Workload:
         Its other arguments, arrays or Python scalars.
     transform : str or None
         The transformation that is measured, see `benchmarks.transforms`; None for a gradient that is taken back.
+    vectors : list of ndarray
+        What a Hessian is multiplied by, where that is measured: one for each of `leaves`.
     """
 
     title: str
@@ -37,10 +39,15 @@ class Workload:
     leaves: list[Array]
     constants: list[Any]
     transform: str | None = None
+    vectors: list[Array]
 
     def function(self, xp: Any, *arrays: Any) -> Any:
         """The scalar, in the names of `xp`."""
         raise NotImplementedError
+
+    def jax_function(self, jax: Any, *arrays: Any) -> Any:
+        """The scalar as users of JAX write it, where that is not `function`."""
+        return self.function(jax.numpy, *arrays)
 
     def forward(self) -> tuple[Any, Any]:
         """The scalar by hand, and whatever `backward` needs."""
@@ -308,9 +315,9 @@ def _common(name: str, elements: int) -> tuple[Callable[[], Workload], Callable[
 
 # Name to the workload in full size, and to one that is small enough to warm up with and for a test.
 _MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
-    "a": (Chain, lambda: Chain(steps=5)),
-    "a-scalars": (lambda: Chain(scalars=True), lambda: Chain(steps=5, scalars=True)),
-    "a-gradients": (lambda: Chain(differentiate=True), lambda: Chain(steps=5, differentiate=True)),
+    "chain": (Chain, lambda: Chain(steps=5)),
+    "chain-scalars": (lambda: Chain(scalars=True), lambda: Chain(steps=5, scalars=True)),
+    "chain-gradients": (lambda: Chain(differentiate=True), lambda: Chain(steps=5, differentiate=True)),
     "b": (Perceptron, lambda: Perceptron(3, 4, 5, 2)),
     "deep": (lambda: Chain(steps=333_334, neutral=True), lambda: Chain(steps=20, neutral=True)),
     "l": (Layers, lambda: Layers(layers=3, elements=10)),
@@ -322,7 +329,7 @@ _MAKERS: dict[str, tuple[Callable[[], Workload], Callable[[], Workload]]] = {
 }
 
 TIMED: Sequence[str] = (
-    *("a", "a-scalars", "a-gradients", "b", "slices", "slices-few", "slices-smaller"),
+    *("chain", "chain-scalars", "chain-gradients", "b", "slices", "slices-few", "slices-smaller"),
     *(common(name, elements) for name in COMMON for elements in SIZES),
 )
 NAMES: Sequence[str] = tuple(_MAKERS)

@@ -8,14 +8,17 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import bars, compare, guard, ledger, report, transforms, workloads
+from benchmarks import bars, compare, guard, ledger, models, report, transforms, workloads
 from benchmarks.compare import Once, Ratio, Timing, WrongGradientError
 from benchmarks.engines import ENGINES
 from benchmarks.results import Results
 from benchmarks.session import Session
 from benchmarks.startup import Startup
+from benchmarks.transforms import make
 from benchmarks.worker import Times, Worker, environment
-from benchmarks.workloads import NAMES, TIMED, make
+from benchmarks.workloads import TIMED
+
+NAMES = [*workloads.NAMES, *models.MAKERS]
 
 
 def gradients(engine, name):
@@ -52,7 +55,7 @@ def test_function_and_gradient_by_hand_belong_together(name):
 
 # torch's forward mode compiles something when it is used first, and warns of its own compiler.
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("name", transforms.NAMES)
+@pytest.mark.parametrize("name", [*transforms.NAMES, *models.MAKERS])
 def test_derivatives_by_hand_agree_with_all_engines(name):
     expected = gradients("hand", name)
     own = transforms.able(name, [engine for engine in ENGINES if ENGINES[engine].installed()])
@@ -82,7 +85,7 @@ def test_derivatives_by_hand_are_differences():
 
 def test_an_engine_without_a_transformation_is_left_out():
     assert transforms.able("gradients-of-samples", ["hand", "agnograd", "hips"]) == ["hand", "agnograd"]
-    assert transforms.able("a", ["hand", "hips"]) == ["hand", "hips"]
+    assert transforms.able("chain", ["hand", "hips"]) == ["hand", "hips"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_a_wrong_gradient_is_refused(wrong):
 
 def test_rounds_are_paired():
     rounds = []
-    (timing,) = compare.timings(["a"], ["hand", "agnograd"], rounds=3, small=True, done=lambda: rounds.append(1))
+    (timing,) = compare.timings(["chain"], ["hand", "agnograd"], rounds=3, small=True, done=lambda: rounds.append(1))
     assert len(rounds) == 3
     assert {engine: len(samples) for engine, samples in timing.samples.items()} == {"hand": 3, "agnograd": 3}
     assert timing.ratio("hand", "hand") == Ratio(1, 1, 1)
@@ -161,7 +164,7 @@ def made_up(
     return Results(
         ["hand", "agnograd"],
         timings=[
-            timing("a", hips=hips, torch=torch),
+            timing("chain", hips=hips, torch=torch),
             timing("slices", hips=10.0),
             timing("slices-few", agnograd=sliced),
             timing("slices-smaller"),
@@ -212,10 +215,10 @@ def test_what_was_not_measured_misses_no_bar():
 
 @pytest.mark.parametrize("limit", [1e-6, 1e6])
 def test_check_decides_the_exit_code(monkeypatch, tmp_path, limit, capsys):
-    bar = bars.Bar("a", limit, "x", lambda results: results.timing("a").ratio("agnograd", "hand").median)
+    bar = bars.Bar("chain", limit, "x", lambda results: results.timing("chain").ratio("agnograd", "hand").median)
     monkeypatch.setattr(bars, "BARS", [bar])
     monkeypatch.setattr(
-        compare, "timings", lambda *args, done, **options: [made_up().timings[0]._replace(workload="a")]
+        compare, "timings", lambda *args, done, **options: [made_up().timings[0]._replace(workload="chain")]
     )
     arguments = ["--only", "time", "--engines", "agnograd", "--rounds", "2", "--json", str(tmp_path / "out.json")]
     assert command.main([*arguments, "--check"]) == (limit < 1)
