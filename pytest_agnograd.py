@@ -21,6 +21,12 @@ skip_backends(*names, reason="")
     Do not run the test on these backends, or rows of the test matrix.
 xfail_backends(*names, reason, raises=None, strict=True)
     It is known to fail there.
+
+Hooks
+-----
+pytest_agnograd_gap, pytest_agnograd_slow
+    What a ``conftest.py`` says about single runs of tests that are decorated by `over_cases`, agnograd's own tests of
+    the table among them: that one is known to fail, and why; that one is marked slow. See `Hooks`.
 """
 
 from __future__ import annotations
@@ -31,12 +37,40 @@ import pytest
 
 if TYPE_CHECKING:
     from agnograd.testing.matrix import Row
+    from agnograd.testing.samples import Case
 
 # Its assertions say what differs.
 pytest.register_assert_rewrite("agnograd.testing.conformance")
 
 _CASE_ARGUMENTS = ("agnograd_row", "agnograd_case", "agnograd_precision")
 _backends = pytest.StashKey[list[str]]()
+
+
+class Hooks:
+    """What a ``conftest.py`` may implement; the first answer that is not None counts.
+
+    The limits of a library belong into one table of a plugin's tests, say ``capabilities.GAPS``, with a reason each::
+
+        def pytest_agnograd_gap(test, row, case):
+            return capabilities.GAPS.get((case.op.name, test))
+
+    A hook names the arguments that it needs: `test` is the name of the test function, `row` has the name of the
+    ``backend``, `case` the operation as ``op``, the name of the sample as ``id`` and what it is as ``sample``, and
+    `precision` is ``"float64"`` or ``"float32"``.
+    """
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_agnograd_gap(self, test: str, row: Row, case: Case, precision: str) -> str | None:
+        """Why this run is known to fail, or None. The mark is strict: what starts to work fails until it is removed."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_agnograd_slow(self, test: str, row: Row, case: Case, precision: str) -> bool | None:
+        """Whether this run is marked slow, so that ``-m 'not slow'`` leaves it out."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let a ``conftest.py`` implement the hooks."""
+    pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -129,6 +163,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in empty]
     for item in items:
         _apply_markers(item)
+        if "agnograd_case" in _params(item):
+            _ask_hooks(item)
+
+
+def _ask_hooks(item: Any) -> None:
+    """Mark a run of a case as a ``conftest.py`` above it says."""
+    row, case, precision = (item.callspec.params[name] for name in _CASE_ARGUMENTS)
+    run = {"test": item.originalname, "row": row, "case": case, "precision": precision}
+    if item.ihook.pytest_agnograd_slow(**run):
+        item.add_marker(pytest.mark.slow)
+    why = item.ihook.pytest_agnograd_gap(**run)
+    if why is not None:
+        if not why or not isinstance(why, str):
+            msg = f"{item.nodeid}: pytest_agnograd_gap gives the reason why it is known to fail, or None, got {why!r}"
+            raise pytest.UsageError(msg)
+        item.add_marker(pytest.mark.xfail(reason=why, strict=True))
 
 
 def _apply_markers(item: pytest.Item) -> None:

@@ -7,7 +7,8 @@ took themselves; what they import from elsewhere is listed beside it. The fastes
 other work on the machine only ever adds.
 
 With `--plugins N` there are as many plugins as well, each of them slow to import: that must load the same
-modules and take the same time, until a plugin is needed.
+modules until a plugin is needed. The modules are what is checked, since what is not imported takes no
+time; the times are printed, for on a busy machine they tell little.
 """
 
 import argparse
@@ -36,9 +37,8 @@ def is_part(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-# Each plugin takes so many seconds, and all of them together may add so many: the noise of a busy machine.
+# Each plugin takes so many seconds.
 SLOW = 0.1
-NOISE = 0.1
 
 PLUGIN = f"""
 import time
@@ -97,8 +97,7 @@ def compare_with_plugins(count: int, runs: int) -> None:
     print(f"with {count} plugins: {among * 1000:.1f} ms, without: {without * 1000:.1f} ms")
     if many != few:
         sys.exit(f"with plugins, import agnograd loads other modules: {', '.join(sorted(many ^ few))}")
-    if among > without + NOISE:
-        sys.exit(f"{count} plugins make import agnograd {(among - without) * 1000:.1f} ms slower")
+    print(f"the same {len(many)} modules")
     loaded = sum(name.startswith("slow_plugin_") for name in all_modules)
     print(f"when one is needed, {loaded} are loaded: {needed * 1000:.1f} ms")
     if loaded != count:

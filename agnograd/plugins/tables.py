@@ -99,7 +99,9 @@ class Tables:
         return found
 
     def idle(self, kernel: Kernel) -> str:
-        """Why a kernel is never used; empty if it is."""
+        """Why a kernel is never used; empty if it is, or if it is for a backend that need not be there."""
+        if kernel.optional and kernel.backend not in self.backends:
+            return ""
         for kind, name, known in (("operation", kernel.op, OPS), ("backend", kernel.backend, self.backends)):
             if name not in known and name not in table.contested:
                 return f"kernel {kernel.name!r} is for an unknown {kind}{similar(name, known)}"

@@ -64,3 +64,50 @@ def test_a_backend_may_leave_the_text_of_a_tensor_to_agnograd(manager):
     manager.register(Plugin(backends=[some]), "tiny")
     assert repr(ag.asarray(tiny_arrays.Tiny([1.0]))).startswith("tensor(none to be seen")
     assert repr(ag.asarray(tiny_arrays.Tiny(1.5))).startswith("tensor(1.5000")
+
+
+# -- random numbers ----------------------------------------------------------------------------------------------------
+
+
+def test_random_numbers_of_a_backend_are_its_own(manager):
+    def draw(shape, *, dtype, device, seed):
+        asked.append((shape, dtype, device, seed))
+        return tiny_arrays.Tiny(np.full(shape, 0.5))
+
+    asked = []
+    manager.register(Plugin(backends=[dataclasses.replace(TINY, randn=draw, rand=draw)]), "tiny")
+    with ag.use_backend("tiny"):
+        for _ in range(2):
+            ag.manual_seed(0)
+            assert isinstance(ag.randn(2, 3).array, tiny_arrays.Tiny)
+            assert ag.rand((4,), requires_grad=True).requires_grad
+    assert [call[0] for call in asked] == [(2, 3), (4,)] * 2
+    seeds = [call[3] for call in asked]
+    assert seeds[:2] == seeds[2:]
+    assert len({*seeds}) == 2
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_random_numbers_of_dask_are_drawn_when_they_are_computed():
+    with ag.use_backend("dask"):
+        ag.manual_seed(0)
+        large = ag.randn(10**5, 10**5).array
+        assert large.npartitions > 100
+        even = ag.rand(1000, dtype="float32").array
+    assert large[:2, :2].compute().std() > 0
+    assert even.dtype == np.float32
+    assert 0 <= even.min().compute() < 0.1
+    assert 0.9 < even.max().compute() < 1
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_device_without_a_name_is_told_by_its_type(manager):
+    class Place:
+        pass
+
+    place = Place()
+    manager.register(Plugin(backends=[dataclasses.replace(TINY, device=lambda x: place)]), "tiny")
+    with pytest.raises(ag.errors.MixedBackendsError, match="shape \\(1,\\), float64, tiny on Place; "):
+        ag.add(tiny_arrays.Tiny([1.0]), np.ones(1))

@@ -146,3 +146,73 @@ def test_a_kernel_for_the_backend_of_a_plugin_is_found_whichever_comes_first(man
 
     manager.register(Plugin(backends=[TINY], kernels=kernel("sin", lambda x: x, "tiny").agnograd_kernels()), "tiny")
     assert ag.sin(tiny_arrays.Tiny([2.0])).values.tolist() == [2.0]
+
+
+# -- for a backend that need not be installed --------------------------------------------------------------------------
+
+FOR_TINY = """
+    @hookimpl
+    def agnograd_kernels():
+        yield Kernel(op="{op}", backend="tiny", body=lambda x: x, optional={optional})
+"""
+DESCRIBES_TINY = """
+    from made_plugins import TINY
+
+    @hookimpl
+    def agnograd_backends():
+        yield TINY
+"""
+
+
+def test_an_optional_kernel_is_left_aside_without_its_backend(install, load):
+    install("agno-fast", "fast = fast_plugin", fast_plugin=FOR_TINY.format(op="sin", optional=True))
+    manager, messages = load()
+    assert messages == []
+    (record,) = (r for r in manager.records if r.name == "fast")
+    assert (record.status, record.error, record.provides["agnograd_kernels"]) == ("loaded", "", ["sin@tiny"])
+
+
+def test_so_it_is_where_its_backend_is_disabled(install, load, monkeypatch):
+    monkeypatch.setenv("AGNOGRAD_DISABLE_PLUGINS", "tiny")
+    install("agno-fast", "fast = fast_plugin", fast_plugin=FOR_TINY.format(op="sin", optional=True))
+    install("agno-tiny", "tiny = tiny_plugin", tiny_plugin=DESCRIBES_TINY)
+    assert load()[1] == []
+
+
+@pytest.mark.parametrize("first", ["a", "z"])
+def test_an_optional_kernel_is_used_with_its_backend_in_whatever_order_they_come(install, load, first):
+    import tiny_arrays
+
+    install(f"{first}-fast", f"{first}fast = fast_plugin", fast_plugin=FOR_TINY.format(op="sin", optional=True))
+    install("m-tiny", "tiny = tiny_plugin", tiny_plugin=DESCRIBES_TINY)
+    assert load()[1] == []
+    assert ag.sin(tiny_arrays.Tiny([2.0])).values.tolist() == [2.0]
+
+
+def test_an_optional_kernel_is_used_once_its_backend_is_registered(manager):
+    import tiny_arrays
+    from made_plugins import TINY
+
+    fast = ag.Kernel(op="sin", backend="tiny", body=lambda x: x, optional=True)
+    manager.register(Plugin(kernels=[fast]), "fast")
+    manager.register(Plugin(backends=[TINY]), "tiny")
+    assert ag.sin(tiny_arrays.Tiny([2.0])).values.tolist() == [2.0]
+    manager.unregister("tiny")
+    assert "tiny" not in manager.backends()
+
+
+@pytest.mark.parametrize(
+    ("op", "optional", "tiny", "says"),
+    [
+        ("sine", True, True, "kernel 'sine@tiny' is for an unknown operation; did you mean 'sin'"),
+        ("sin", False, False, "kernel 'sin@tiny' is for an unknown backend"),
+        ("sine", False, False, "kernel 'sine@tiny' is for an unknown operation; did you mean 'sin'"),
+    ],
+)
+def test_what_is_no_operation_or_must_be_there_is_told_as_ever(install, load, op, optional, tiny, says):
+    install("agno-fast", "fast = fast_plugin", fast_plugin=FOR_TINY.format(op=op, optional=optional))
+    if tiny:
+        install("agno-tiny", "tiny = tiny_plugin", tiny_plugin=DESCRIBES_TINY)
+    (message,) = load()[1]
+    assert "fast" in message
+    assert says in message

@@ -172,7 +172,9 @@ def test_a_name_that_failed_to_load_is_mentioned_where_it_is_missed(install, loa
     with pytest.raises(UnknownOperationError) as caught:
         manager.find_op("marvellous.op")
     assert "broken (agno-broken 1.0)" in caught.value.__notes__[0]
-    with pytest.raises(UnknownPluginError, match=f"no observer named 'silent'. Known: memory, timing. {hint}"):
+    with pytest.raises(
+        UnknownPluginError, match=f"no observer named 'silent'. Known: memory, timeline, timing. {hint}"
+    ):
         manager.find_observer("silent")
 
 

@@ -47,17 +47,22 @@ USER_TEST = """
 """
 
 
+def start(folder, *options):
+    """A run of pytest in a folder that has nothing to do with agnograd."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
+    # Other plugins that are installed here may import what agnograd does not: zarr's imports dask.
+    variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+
+
 @pytest.fixture
 def run(tmp_path):
     def run(*options, factor=3, test=USER_TEST):
         (tmp_path / "demo_plugin.py").write_text(textwrap.dedent(DEMO).replace("FACTOR", str(factor)))
         (tmp_path / "test_user.py").write_text(textwrap.dedent(test))
-        (tmp_path / "pytest.ini").write_text("[pytest]\n")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "demo_plugin", *options]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
+        return start(tmp_path, "-p", "pytest_agnograd", "-p", "demo_plugin", *options)
 
     return run
 
@@ -202,6 +207,58 @@ def test_a_run_with_such_a_marker_ends_before_it_begins(run):
     assert "xfail_backends needs a reason" in done.stderr
 
 
+# -- what a conftest.py says of single runs ---------------------------------------------------------------------------
+
+KNOWN_TO_FAIL = """
+    import pytest
+
+    def pytest_agnograd_gap(test, row, case, precision):
+        if (row.name, case.op.name, test) == ("strict", "demo.cube", "test_fails") and precision == "float32":
+            return {reason!r}
+
+    def pytest_agnograd_slow(case):
+        return not case.few or None
+"""
+OVER_CASES = """
+    from agnograd.testing import over_cases
+
+    @over_cases(lambda case: not case.is_complex)
+    def test_fails(agnograd_row, agnograd_case, agnograd_precision):
+        assert agnograd_row.name != "strict" or agnograd_precision == "float64"
+
+    @over_cases(lambda case: case.is_complex)
+    def test_passes(agnograd_row, agnograd_case, agnograd_precision):
+        pass
+"""
+OPTIONS = ("--agnograd-backends=numpy,strict", "--agnograd-ops=demo.*", "-rx")
+
+
+def test_a_gap_is_a_strict_xfail_with_its_reason(run, tmp_path):
+    (tmp_path / "conftest.py").write_text(textwrap.dedent(KNOWN_TO_FAIL.format(reason="the demo is narrow")))
+    done = run(*OPTIONS, test=OVER_CASES)
+    # Rows: numpy and four devices of array-api-strict, one of which has single precision only; two samples.
+    assert "17 passed, 1 xfailed" in done.stdout, done.stdout
+    assert "the demo is narrow" in done.stdout
+    done = run(*OPTIONS, test=OVER_CASES.replace("assert", "assert True or"))
+    assert "1 failed, 17 passed" in done.stdout, done.stdout
+    assert "XPASS(strict)" in done.stdout
+
+
+def test_a_gap_needs_a_reason(run, tmp_path):
+    (tmp_path / "conftest.py").write_text(textwrap.dedent(KNOWN_TO_FAIL.format(reason="")))
+    done = run(*OPTIONS, test=OVER_CASES)
+    assert done.returncode == 4, done.stdout
+    assert "pytest_agnograd_gap gives the reason why it is known to fail" in done.stderr
+
+
+def test_runs_are_marked_slow(run, tmp_path):
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_agnograd_slow(test, row):\n    return test == 'test_fails' and row.device is not None\n"
+    )
+    done = run(*OPTIONS, "-m", "slow", "--collect-only", test=OVER_CASES)
+    assert "5/18 tests collected" in done.stdout, done.stdout
+
+
 # -- nothing is imported before it is needed --------------------------------------------------------------------------
 
 STRANGER = """
@@ -213,18 +270,8 @@ STRANGER = """
 """
 
 
-def start(folder, *options, test=STRANGER, **environment):
-    """A run of pytest in a folder that has nothing to do with agnograd."""
-    (folder / "test_stranger.py").write_text(textwrap.dedent(test))
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
-    # Other plugins that are installed here may import NumPy.
-    variables |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
-
-
 def test_a_run_that_knows_nothing_of_agnograd_imports_nothing_of_it(tmp_path):
+    (tmp_path / "test_stranger.py").write_text(textwrap.dedent(STRANGER))
     done = start(tmp_path, "-p", "pytest_agnograd")
     assert done.returncode == 0, done.stdout
 

@@ -46,6 +46,16 @@ def to_device(x: Array, device: Any, stream: Any) -> Array:  # noqa: ARG001 - th
     return jax.device_put(x, device)
 
 
+def _drawn(draw: str) -> Callable[..., Array]:
+    def random(shape: tuple[int, ...], *, dtype: Any, device: Any, seed: int) -> Array:
+        import jax
+
+        drawn = getattr(jax.random, draw)(jax.random.key(seed), shape, dtype)
+        return drawn if device is None else to_device(drawn, device, None)
+
+    return random
+
+
 def synchronise() -> None:
     """Wait for all devices."""
     import jax
@@ -86,6 +96,8 @@ def agnograd_backends() -> Iterator[Backend]:
         kernels=kernels,
         synchronise=synchronise,
         describe=describe,
+        randn=_drawn("normal"),
+        rand=_drawn("uniform"),
         doc="JAX arrays on any of its devices, immutable, and traced by jax.jit",
         url="https://docs.jax.dev",
     )

@@ -1,4 +1,4 @@
-"""The marks of the matrix: what is known to fail, and what runs only when exhaustive runs are asked for.
+"""What of the matrix is known to fail, and what runs only when exhaustive runs are asked for.
 
 A model is built and run for every value that a test looks at, so that the whole matrix takes an hour where it takes
 NumPy minutes. By default each operation has the tests of `ALWAYS`, on its first real sample and at its edges: values,
@@ -8,8 +8,6 @@ and derivatives in both modes held against NumPy's.
 import contextlib
 import os
 from unittest import mock
-
-import pytest
 
 # Operations of other plugins that are installed have no bodies for this backend.
 os.environ.setdefault("AGNOGRAD_LOAD_PLUGINS", "agnograd-onnx")
@@ -24,23 +22,17 @@ def nothing_looks_at_values():
         yield
 
 
-def pytest_configure(config):
-    from agnograd.testing import matrix
+def pytest_configure():
+    from agnograd.testing import GUARDS
 
-    matrix.GUARDS["onnx"] = nothing_looks_at_values
+    GUARDS["onnx"] = nothing_looks_at_values
 
 
-def pytest_collection_modifyitems(items):
+def pytest_agnograd_slow(test, case, precision):
+    return not case.few or (test, precision) not in ALWAYS
+
+
+def pytest_agnograd_gap(test, case):
     import capabilities
-    from agnograd.testing import cases
 
-    few = {case.key for case in cases(few=True)}
-    for item in items:
-        params = getattr(item, "callspec", None) and item.callspec.params
-        if params and "agnograd_case" in params:
-            case, precision = params["agnograd_case"], params["agnograd_precision"]
-            if case.key not in few or (item.originalname, precision) not in ALWAYS:
-                item.add_marker(pytest.mark.slow)
-            why = capabilities.reason(case, item.originalname)
-            if why is not None:
-                item.add_marker(pytest.mark.xfail(reason=why, strict=True))
+    return capabilities.reason(case, test)

@@ -1,7 +1,8 @@
 """Where values come from: SciPy on the host, block by block on dask, ``cupyx.scipy.special`` on a GPU.
 
-Nothing is imported until a function is called. Results have the precision of the floating-point arguments, also where
-a library computes in double precision because an order is an integer.
+PyTorch and JAX have modules of their own, `on_torch` and `on_jax`. Nothing is imported until a function is called.
+Results have the precision of the floating-point arguments, also where a library computes in double precision because an
+order is an integer.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ NOT_IN_CUPY = frozenset(
 
 def in_scipy(name: str) -> Body:
     """A function on NumPy's arrays."""
-    return lambda *args: _scipy(name)(*args)
+    return lambda *args: on_numpy(name)(*args)
 
 
 def in_cupy(name: str) -> Body | None:
@@ -45,7 +46,7 @@ def on_host(name: str) -> Body:
         device = next(x.device for x in args if isinstance(x, xp._array_object.Array))
         host = xp.Device("CPU_DEVICE")
         plain = [np.asarray(x.to_device(host)) if hasattr(x, "dtype") else x for x in args]
-        return xp.asarray(np.asarray(_scipy(name)(*plain)), device=device)
+        return xp.asarray(np.asarray(on_numpy(name)(*plain)), device=device)
 
     return body
 
@@ -57,21 +58,13 @@ def in_blocks(name: str) -> Body:
         import dask.array as da
         import numpy as np
 
-        function = _scipy(name)
+        function = on_numpy(name)
         # Of no elements: tells the dtype, and now whether there is such a function, not when blocks are computed.
         empty = function(*[np.empty((0,) * max(x.ndim, 1), x.dtype) if hasattr(x, "dtype") else x for x in args])
         # map_blocks would neither align the chunks of arguments nor see that one is broadcast.
         return da.core.elemwise(_Block(name), *args, dtype=empty.dtype)
 
     return body
-
-
-BACKENDS: dict[str, Callable[[str], Body | None]] = {
-    "numpy": in_scipy,
-    "strict": on_host,
-    "dask": in_blocks,
-    "cupy": in_cupy,
-}
 
 
 class _Block:
@@ -81,14 +74,15 @@ class _Block:
         self.name = name
 
     def __call__(self, *args: Any) -> Array:
-        return _scipy(self.name)(*args)
+        return on_numpy(self.name)(*args)
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return "agnograd-special", self.name
 
 
 @cache
-def _scipy(name: str) -> Body:
+def on_numpy(name: str) -> Body:
+    """SciPy's function, imported."""
     import numpy as np
     import scipy.special
 

@@ -1,19 +1,23 @@
-"""What of the tests runs when: in a process where SciPy dispatches, and only if exhaustive runs are asked for."""
+"""What of the tests runs when: in a process where SciPy dispatches, and only if exhaustive runs are asked for.
+
+By default every operation has all tests with all its samples on NumPy. Rules do not know the backend: that they run
+elsewhere too, on which dtype and device results are, and that dask computes nothing shows in a few samples of each
+operation. The whole matrix: ``python -m pytest -n auto -m "slow or not slow"``.
+"""
 
 import os
 
-import pytest
-from agnograd.testing import cases
-
 collect_ignore = [] if os.environ.get("SCIPY_ARRAY_API") == "1" else ["dispatched.py"]
 
+# What runs beside NumPy: on array-api-strict, on its further devices, and on dask, whose graphs take long to make.
+ELSEWHERE = {
+    "strict": {"test_value", "test_first_order", "test_no_gradient"},
+    "devices": {"test_value", "test_single_precision"},
+    "dask": {"test_value", "test_first_order", "test_no_gradient"},
+}
 
-def pytest_collection_modifyitems(items):
-    # Rules do not know the backend: that they run there at all shows in a few samples of each operation.
-    few = {case.key for case in cases("special.*", few=True)}
-    for item in items:
-        params = getattr(item, "callspec", None) and item.callspec.params
-        if params and "agnograd_case" in params:
-            row, case = params["agnograd_row"], params["agnograd_case"]
-            if row.backend != "numpy" and case.key not in few:
-                item.add_marker(pytest.mark.slow)
+
+def pytest_agnograd_slow(test, row, case):
+    if row.backend == "numpy":
+        return False
+    return not case.few or test not in ELSEWHERE["devices" if row.device else row.backend]

@@ -46,6 +46,17 @@ def to_device(x: Array, device: Any, stream: Any) -> Array:  # noqa: ARG001 - th
     return x.to(device)
 
 
+def _drawn(draw: str) -> Callable[..., Array]:
+    def random(shape: tuple[int, ...], *, dtype: Any, device: Any, seed: int) -> Array:
+        import torch
+
+        place = torch.get_default_device() if device is None else torch.device(device)
+        generator = torch.Generator("cpu" if place.type == "meta" else place).manual_seed(seed)
+        return getattr(torch, draw)(shape, dtype=dtype, device=place, generator=generator)
+
+    return random
+
+
 def synchronise() -> None:
     """Wait for the accelerator, where there is one."""
     import torch
@@ -83,6 +94,8 @@ def agnograd_backends() -> Iterator[Backend]:
         kernels=kernels,
         synchronise=synchronise,
         describe=describe,
+        randn=_drawn("randn"),
+        rand=_drawn("rand"),
         doc="PyTorch tensors on any of its devices, with agnograd's derivatives in the place of PyTorch's",
         url="https://docs.pytorch.org",
     )

@@ -1,24 +1,18 @@
-"""The marks of the matrix: what is known to fail, and what runs only when exhaustive runs are asked for."""
+"""What of the matrix is known to fail, and what runs only when exhaustive runs are asked for."""
 
 import os
 
-import pytest
-
-# Operations of other plugins that are installed have no bodies for this backend.
-os.environ.setdefault("AGNOGRAD_LOAD_PLUGINS", "agnograd-torch")
+# The operations of agnograd, and those of agnograd-special, which has bodies for PyTorch's tensors.
+os.environ.setdefault("AGNOGRAD_LOAD_PLUGINS", "agnograd-torch,agnograd-special")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_agnograd_slow(test, case):
+    # The rules of special functions are tested where they are written: that they run here shows in less.
+    special = case.op.name.startswith("special.")
+    return not case.few or (special and test not in {"test_value", "test_first_order", "test_single_precision"})
+
+
+def pytest_agnograd_gap(test, case):
     import capabilities
-    from agnograd.testing import cases
 
-    few = {case.key for case in cases(few=True)}
-    for item in items:
-        params = getattr(item, "callspec", None) and item.callspec.params
-        if params and "agnograd_case" in params:
-            case = params["agnograd_case"]
-            if case.key not in few:
-                item.add_marker(pytest.mark.slow)
-            why = capabilities.reason(case.op.name, item.originalname, case.id)
-            if why is not None:
-                item.add_marker(pytest.mark.xfail(reason=why, strict=True))
+    return capabilities.reason(case.op.name, test, case.id)
