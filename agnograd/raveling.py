@@ -11,6 +11,7 @@ import optree
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.facts import describe, raw_space
+from agnograd.core.operands import lifting
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.errors import ForeignArrayError, MixedBackendsError, TreeError
@@ -147,14 +148,16 @@ class _Common:
                 msg = f"the leaves of a tree must be arrays or numbers, got one of type {type(x).__name__}"
                 raise ForeignArrayError(msg)
         names = sorted({raw_space(x).name for x in arrays})
-        if len(names) > 1:
+        target = lifting(arrays)
+        if len(names) > 1 and target is None:
             msg = (
                 f"the leaves of a tree that becomes one vector must be of one backend, got {' and '.join(names)}. "
                 f"Convert with agnograd.to_backend(x, {names[0]!r}) first."
             )
             raise MixedBackendsError(msg)
-        self.space = raw_space(arrays[0]) if arrays else spaces.named(default_backend())
-        self.device = self.space.device(innermost(arrays[0])) if arrays else None
+        self.space = target or spaces.named(default_backend())
+        like = next((x for x in arrays if raw_space(x) is self.space), None)
+        self.device = None if like is None else self.space.device(innermost(like))
         ranks = [self.rank(x) for x in leaves]
         self.top = max(ranks, default=2)
         # Real and complex dtypes promote to one another, no other kinds do.

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from agnograd.backends import dask_indexing, dask_matrices, repairs
+from agnograd.backends import (
+    dask_barriers,
+    dask_devices,
+    dask_indexing,
+    dask_matrices,
+    dask_missing,
+    dask_sizes,
+    dask_writing,
+    repairs,
+)
+from agnograd.backends.dask_blocks import gather
+from agnograd.backends.dask_devices import beside, with_meta
+from agnograd.core.table import spaces
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
+
+_SYMBOLIC = "agnograd.backends.dask_cotangents:Symbolic"
 
 
 def to_host(x: Array) -> Array:
     """Compute the values."""
     import numpy as np
 
-    return np.asarray(x.compute())
+    (x,) = finish([expose(x)])
+    block = x.compute()
+    return np.asarray(spaces[type(block)].backend.to_host(block))
 
 
 def copy(x: Array) -> Array:
@@ -24,14 +40,76 @@ def copy(x: Array) -> Array:
     return x.copy()
 
 
-def device(x: Array) -> str:
-    """Dask's chunks live where they are computed; array-api-compat calls that the CPU."""
-    return "cpu"
+def device(x: Array) -> Any:
+    """That of the chunks."""
+    return dask_devices.device(x)
+
+
+def shape(x: Array) -> Any:
+    """The shape that rules are told, with the chunks."""
+    from agnograd.backends.dask_cotangents import shape_of
+
+    raw = x
+    while hasattr(raw, "_array"):
+        raw = raw._array
+    # A batch has an axis more than each of its members.
+    return shape_of(raw) if raw.ndim == len(x.shape) else tuple(x.shape)
+
+
+def seed(root: Array) -> Array:
+    """Ones like the root of a pass, as a number that is multiplied before anything is computed."""
+    from agnograd.backends import dask_cotangents
+
+    return dask_cotangents.seed(root)
+
+
+def settle(g: Array, like: Array | None) -> Array:
+    """A gradient in the chunks of its array."""
+    from agnograd.backends import dask_cotangents
+
+    return dask_cotangents.settle(g, like)
+
+
+def finish(arrays: Sequence[Array]) -> Sequence[Array]:
+    """The same arrays on graphs that hold no more, and fuse no more, than they should."""
+    from agnograd.backends import dask_seams
+
+    return dask_seams.shallow(dask_barriers.finish(arrays))
+
+
+def expose(x: Array) -> Array:
+    """An ordinary array."""
+    from agnograd.backends.dask_cotangents import plain
+
+    return plain(x)
+
+
+def hold(arrays: Sequence[Array], question: Array) -> tuple[Sequence[Array], bool]:
+    """Arrays kept in memory, and what one of a single element says, all of it in one pass over the data."""
+    import dask
+
+    *kept, last = dask.persist(*finish([expose(x) for x in (*arrays, question)]))
+    block = last.dask[(last.name,)]
+    block = getattr(block, "value", block)
+    # On a cluster the value is there, too.
+    return kept, bool(block if hasattr(block, "dtype") else last.compute())
 
 
 def describe(x: Array) -> str:
     """Shape, dtype and chunks; the values would have to be computed."""
     return f"shape={tuple(x.shape)}, dtype={x.dtype}, chunks={x.chunks}"
+
+
+def _drawn(draw: str) -> Callable[..., Array]:
+    def random(shape: tuple[int, ...], *, dtype: Any, device: Any, seed: int) -> Array:
+        import dask.array as da
+
+        return getattr(da.random.default_rng(seed), draw)(size=shape, chunks="auto").astype(dtype)
+
+    return random
+
+
+randn, rand = _drawn("standard_normal"), _drawn("random")
 
 
 def kernels() -> dict[str, Callable[..., Any]]:
@@ -40,6 +118,8 @@ def kernels() -> dict[str, Callable[..., Any]]:
     import dask.array as da
     import numpy as np
 
+    from agnograd.backends import dask_cotangents, dask_embedding, dask_sums
+
     def searchsorted(x1: Array, x2: Array, *, side: str = "left", sorter: Array | None = None) -> Array:
         if sorter is not None:
             x1 = da.take(x1, getattr(sorter, "array", sorter))
@@ -47,24 +127,12 @@ def kernels() -> dict[str, Callable[..., Any]]:
             return da.searchsorted(x1, da.asarray([x2]), side=side)[0]
         return da.searchsorted(x1, x2, side=side)
 
-    def scatter_add(x: Array, indices: Array, value: Array) -> Array:
-        # One task: rows of one chunk each. Chunked scatters belong to the plan for data larger than memory.
-        x, value = (a.rechunk({0: -1}) for a in (x, value))
-        indices = indices.rechunk(-1)
-        rest = tuple(range(1, x.ndim))
-        value = value.rechunk({a: x.chunks[a] for a in rest})
-        return da.blockwise(
-            _scatter_block, (0, *rest), x, (0, *rest), indices, (x.ndim,), value, (x.ndim, *rest),
-            dtype=x.dtype, concatenate=True, meta=np.empty((0,) * x.ndim, dtype=x.dtype),
-        )  # fmt: skip
-
     def where(condition: Array, x1: Any, x2: Any) -> Array:
         return da.where(condition, x1, x2)
 
     def triangle(x: Array, keep: Callable[[Array, Array], Array]) -> Array:
         # da.tril makes the indices of a complex matrix complex.
-        rows = da.arange(x.shape[-2], chunks=(x.chunks[-2],))
-        columns = da.arange(x.shape[-1], chunks=(x.chunks[-1],))
+        rows, columns = (beside(x, da.arange(n, chunks=(c,))) for n, c in zip(x.shape[-2:], x.chunks[-2:], strict=True))
         return da.where(keep(rows[:, None], columns[None, :]), x, x.dtype.type(0))
 
     def tril(x: Array, *, k: int = 0) -> Array:
@@ -75,11 +143,17 @@ def kernels() -> dict[str, Callable[..., Any]]:
 
     def extremum(name: str) -> Callable[..., Array]:
         function, whole = getattr(xp, name), getattr(np, name)
+        of_elements = name in ("max", "min")
 
         def run(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
             if 0 in x.shape:
                 # Dask looks into each chunk first, where nothing is; nor is there anything to wait for.
                 return da.asarray(whole(np.empty(x.shape, x.dtype), axis=axis, keepdims=keepdims))
+            if name in {"max", "min"} and dask_sizes.is_unknown(x.shape):
+                return dask_missing.extremum_of_unknown(x, name, axis, keepdims)
+            axes = dask_sums.reduced_axes(axis, x.ndim)
+            if of_elements and axes and all(x.numblocks[a] == 1 for a in axes):
+                return dask_sums.one_chunk(_extremum_block, x, axes, x.dtype, keepdims, of=name)
             return function(x, axis=axis, keepdims=keepdims)
 
         return run
@@ -98,26 +172,22 @@ def kernels() -> dict[str, Callable[..., Any]]:
             _linspace_block, start, stop, num, endpoint, given, dtype=given, meta=np.empty((0,), given)
         )
 
+    def arranged(name: str) -> Callable[..., Array]:
+        def run(x: Array, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array:
+            # As array-api-compat has it, whose tasks hold functions that plain pickle cannot find again.
+            cut = x.ndim > 0 and x.numblocks[axis] > 1
+            whole = gather(x, (axis,), name, split=True) if cut else x
+            dtype = x.dtype if name == "sort" else np.dtype(np.intp)
+            meta = whole._meta.astype(dtype)
+            return whole.map_blocks(_arrange_block, name, axis, descending, stable, dtype=dtype, meta=meta)
+
+        return run
+
     def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:
         return da.from_array(np.from_dlpack(x, device=device, copy=copy))
 
-    def matmul(x1: Array, x2: Array) -> Array:
-        # Sums over chunks have the dtype of a sum, which for small integers is a larger one.
-        return da.matmul(x1, x2).astype(np.result_type(x1.dtype, x2.dtype))
-
-    def tensordot(x1: Array, x2: Array, *, axes: Any = 2) -> Array:
-        return da.tensordot(x1, x2, axes=axes).astype(np.result_type(x1.dtype, x2.dtype))
-
-    def contract(x1: Array, x2: Array, *, labels: tuple[str, str, str]) -> Array:
-        # Chunk by chunk, without the reshapes of a matrix product. Any letter is a label here, dask takes 52.
-        letters = dict(zip(dict.fromkeys("".join(labels)), string.ascii_letters, strict=False))
-        in1, in2, out = ("".join(letters[a] for a in term) for term in labels)
-        return da.einsum(f"{in1},{in2}->{out}", x1, x2)
-
-    return {
-        "contract": contract,
+    bodies = {
         "searchsorted": searchsorted,
-        "scatter_add": scatter_add,
         "where": where,
         # array-api-compat divides by zero first and repairs the result.
         "sign": da.sign,
@@ -128,12 +198,18 @@ def kernels() -> dict[str, Callable[..., Any]]:
         "eye": eye,
         "linspace": linspace,
         "from_dlpack": from_dlpack,
-        "matmul": matmul,
-        "tensordot": tensordot,
+        **{name: arranged(name) for name in ("sort", "argsort")},
+        "pow": operator.pow,
         **dask_indexing.kernels(),
+        **dask_sums.kernels(),
+        **dask_embedding.kernels(),
         **_fourier(),
-        **_matrices(),
+        **dask_matrices.kernels(),
+        **dask_writing.kernels(),
+        **dask_missing.kernels(),
     }
+    bodies |= dask_devices.kernels(bodies)
+    return bodies | dask_cotangents.aware(bodies, xp)
 
 
 def _fourier() -> dict[str, Callable[..., Any]]:
@@ -144,7 +220,7 @@ def _fourier() -> dict[str, Callable[..., Any]]:
         transform = getattr(transforms, name)
 
         def run(x: Array, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
-            return transform(x.rechunk({axis % x.ndim: -1}), n=n, axis=axis, norm=norm)
+            return with_meta(x, transform(gather(x, (axis,), name, split=True), n=n, axis=axis, norm=norm))
 
         return run
 
@@ -153,7 +229,7 @@ def _fourier() -> dict[str, Callable[..., Any]]:
 
         def run(x: Array, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Array:
             axes = range(0 if s is None else x.ndim - len(s), x.ndim) if axes is None else axes
-            return transform(x.rechunk({a % x.ndim: -1 for a in axes}), s=s, axes=tuple(axes), norm=norm)
+            return with_meta(x, transform(gather(x, tuple(axes), name, split=True), s=s, axes=tuple(axes), norm=norm))
 
         return run
 
@@ -161,51 +237,10 @@ def _fourier() -> dict[str, Callable[..., Any]]:
     return singles | {f"fft.{name}": several_axes(name) for name in ("fftn", "ifftn", "rfftn", "irfftn")}
 
 
-def _matrices() -> dict[str, Callable[..., Any]]:
-    """Functions of matrices in one chunk each: dask has them for single matrices in square chunks, or not at all."""
-    import dask.array as da
-    import numpy as np
+def _arrange_block(x: Any, name: str, axis: int, descending: bool, stable: bool) -> Any:
+    from array_api_compat import array_namespace
 
-    def whole(x: Array) -> Array:
-        return x.rechunk({x.ndim - 2: -1, x.ndim - 1: -1})
-
-    def inv(x: Array) -> Array:
-        return whole(x).map_blocks(np.linalg.inv, dtype=x.dtype, meta=np.empty((0,) * x.ndim, dtype=x.dtype))
-
-    def solve(x1: Array, x2: Array) -> Array:
-        if x2.ndim == 1:
-            return solve(x1, x2[:, None])[..., 0]
-        batch = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
-        # The columns of x2 keep their chunks.
-        x1, x2 = whole(_broadcast(x1, batch)), _broadcast(x2, batch).rechunk({len(batch): -1})
-        lead, dtype = tuple(range(len(batch))), np.result_type(x1.dtype, x2.dtype)
-        i, j, k = (len(batch) + n for n in range(3))
-        return da.blockwise(
-            np.linalg.solve, (*lead, i, k), x1, (*lead, i, j), x2, (*lead, j, k),
-            dtype=dtype, concatenate=True, meta=np.empty((0,) * x2.ndim, dtype=dtype),
-        )  # fmt: skip
-
-    def cross(x1: Array, x2: Array, *, axis: int = -1) -> Array:
-        if x1.shape[axis] != 3 or x2.shape[axis] != 3:
-            msg = f"cross needs vectors of three elements, got the shapes {x1.shape} and {x2.shape}, axis {axis}"
-            raise ValueError(msg)
-
-        if axis >= 0 and x1.ndim != x2.ndim:
-            msg = f"cross of arrays of {x1.ndim} and {x2.ndim} axes needs a negative axis, got {axis}"
-            raise ValueError(msg)
-
-        def turned(x: Array, by: int) -> Array:
-            return da.roll(x, by, axis=axis)
-
-        return turned(x1, -1) * turned(x2, -2) - turned(x1, -2) * turned(x2, -1)
-
-    return {**dask_matrices.kernels(), "linalg.inv": inv, "linalg.solve": solve, "linalg.cross": cross}
-
-
-def _broadcast(x: Array, batch: tuple[int, ...]) -> Array:
-    import dask.array as da
-
-    return da.broadcast_to(x, (*batch, *x.shape[-2:]))
+    return getattr(array_namespace(x), name)(x, axis=axis, descending=descending, stable=stable)
 
 
 def _linspace_block(indices: Any, start: Any, stop: Any, num: int, endpoint: bool, dtype: Any) -> Any:
@@ -223,12 +258,28 @@ def _linspace_block(indices: Any, start: Any, stop: Any, num: int, endpoint: boo
     return (np.floor(out) if np.issubdtype(dtype, np.integer) else out).astype(dtype)
 
 
-def _scatter_block(x: Any, indices: Any, value: Any) -> Any:
-    import numpy as np
+def probe() -> None:
+    """Refuse the expressions that dask.array may be made of instead of graphs: rules and kernels are written for those.
 
-    out = np.array(x)
-    np.add.at(out, indices, value)
-    return out
+    Raises
+    ------
+    RuntimeError
+        If they are switched on.
+    """
+    import dask.array as da
+
+    if getattr(da, "array_expr_enabled", bool)():
+        msg = (
+            "dask.array was imported with the option array.query-planning, under which its arrays have no graph. "
+            "Switch that off before dask.array is imported, dask.config.set({'array.query-planning': False})"
+        )
+        raise RuntimeError(msg)
+
+
+def _extremum_block(x: Any, *, axes: tuple[int, ...], keepdims: bool, of: str) -> Any:
+    from agnograd.backends.dask_sums import only_block
+
+    return getattr(only_block(x), of)(axis=axes, keepdims=keepdims)
 
 
 @hookimpl
@@ -237,14 +288,26 @@ def agnograd_backends() -> Iterable[Backend]:
     yield Backend(
         name="dask",
         namespace="array_api_compat.dask.array",
-        array_types=("dask.array.core:Array",),
+        # The second is refused by the probe, with a reason.
+        array_types=("dask.array.core:Array", "dask.array._array_expr._collection:Array", _SYMBOLIC),
         requires=("dask", "dask.array"),
         extra="dask",
+        probe=probe,
         lazy=True,
+        # NumPy's arrays beside larger ones are parameters. They travel in the graph, once for each gradient.
+        lifts={"numpy": 2**20},
         to_host=to_host,
+        expose=expose,
+        shape=shape,
+        seed=seed,
+        settle=settle,
+        hold=hold,
+        finish=finish,
         copy=copy,
         device=device,
         describe=describe,
+        randn=randn,
+        rand=rand,
         kernels=kernels,
         doc="dask arrays: chunked, lazy, larger than memory",
         url="https://docs.dask.org/en/stable/array.html",

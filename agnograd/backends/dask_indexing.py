@@ -13,6 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from agnograd.backends.dask_blocks import gather, meta_like
+from agnograd.backends.dask_devices import with_meta
+from agnograd.backends.dask_sizes import alike, declared, is_unknown, one_chunk_each, unknown_sizes
+
 Array = Any
 
 _known: ContextVar[bool] = ContextVar("agnograd_dask_known_shapes", default=False)
@@ -52,20 +56,24 @@ def kernels() -> dict[str, Callable[..., Any]]:
     import dask.array as da
     import numpy as np
 
+    from agnograd.backends import dask_sums
+
     xp: Any = array_api_compat.dask.array
 
     def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
+        if is_unknown((x.shape[0 if axis is None else axis],)):
+            raise unknown_sizes(take.__name__, x)
         with complex_meta(x):
-            return da.take(x, indices, axis=0 if axis is None else axis)
+            return with_meta(x, da.take(x, indices, axis=0 if axis is None else axis))
 
     def take_along_axis(x: Array, indices: Array, *, axis: int = -1) -> Array:
         # The array is put into one chunk along the axis; the indices keep theirs.
         a = axis % x.ndim
-        x = x.rechunk({a: -1})
+        x = gather(x, (a,), "take_along_axis")
         out = tuple(range(x.ndim))
         return da.blockwise(
             _along_axis_block, out, x, tuple(x.ndim if i == a else i for i in out), indices, out, a, None,
-            dtype=x.dtype, concatenate=True, meta=np.empty((0,) * x.ndim, dtype=x.dtype),
+            dtype=x.dtype, concatenate=True, meta=meta_like(x),
         )  # fmt: skip
 
     def repeat(x: Array, repeats: Any, *, axis: int | None = None) -> Array:
@@ -80,21 +88,34 @@ def kernels() -> dict[str, Callable[..., Any]]:
 
     def reshape(x: Array, shape: Any, *, copy: bool | None = None) -> Array:
         # Dask refuses most shapes of no elements.
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        sizes: Any = tuple(math.nan if n is None else n for n in ((shape,) if isinstance(shape, int) else shape))
+        if x.ndim and (alike(x.shape, sizes) or sizes == (-1,) == (-x.ndim,)) and not copy:
+            return x
+        ones = _ones_moved(x, sizes)
+        if ones is not None:
+            return ones
+        if is_unknown((*x.shape, *sizes)):
+            found = declared(x, sizes)
+            if found is None:
+                what = f"reshape to {shape}"
+                raise unknown_sizes(what, x)
+            return found
         known = math.prod(n for n in sizes if n != -1)
+        if sizes.count(-1) > 1 or (x.size % known if -1 in sizes and known else x.size != known):
+            msg = f"cannot reshape array of size {x.size} into shape {tuple(sizes)}"
+            raise ValueError(msg)
         if 0 in x.shape and sizes.count(-1) == (known != 0):
             return da.zeros([0 if n == -1 else n for n in sizes], dtype=x.dtype)
         try:
             return da.reshape(x.copy() if copy else x, sizes)
         except NotImplementedError:
-            # Axes that neither merge nor split evenly have to be in one chunk, and -1 has to be known.
-            sizes = tuple(x.size // known if n == -1 else n for n in sizes)
-            return da.reshape(x.rechunk(-1), (-1,)).reshape(sizes)
+            # Axes that neither merge nor split evenly, which needs -1 to be known.
+            return _reshaped_by_rows(x, tuple(x.size // known if n == -1 else n for n in sizes))
 
     def expand_dims(x: Array, *, axis: int | tuple[int, ...] = 0) -> Array:
         # Dask's own stumbles over an axis that is named twice.
         axes = np.lib.array_utils.normalize_axis_tuple(axis, x.ndim + (1 if isinstance(axis, int) else len(axis)))
-        return x[tuple(None if i in axes else slice(None) for i in range(x.ndim + len(axes)))]
+        return dask_sums.with_axes(x, tuple(sorted(axes)))
 
     def getitem(x: Array, key: Any) -> Array:
         parts = [_plain(k) for k in (key if isinstance(key, tuple) else (key,))]
@@ -103,8 +124,11 @@ def kernels() -> dict[str, Callable[..., Any]]:
             return sized(_masked(x, masks[0]))
         if not masks and _needs_numpy(parts):
             return _picked(x, parts)
+        within = within_chunks(x, parts)
+        if within is not None:
+            return within
         with complex_meta(x):
-            return sized(x[tuple(parts)])
+            return sized(with_meta(x, x[tuple(parts)]))
 
     def nonzero(x: Array) -> tuple[Array, ...]:
         if 0 in x.shape:
@@ -138,6 +162,76 @@ def complex_meta(x: Array) -> Iterator[None]:
         yield
 
 
+# -- slices and shapes within chunks ---------------------------------------------------------------------------------
+
+
+def within_chunks(x: Array, parts: Sequence[Any]) -> Array | None:
+    """A basic index that cuts no axis of several chunks: one task for each chunk, which fuses; None for all others."""
+    import dask.array as da
+    from dask.array.utils import meta_from_array
+
+    missing = x.ndim - sum(k is not None and k is not Ellipsis for k in parts)
+    at = next((i for i, k in enumerate(parts) if k is Ellipsis), len(parts))
+    if missing < 0 or any(isinstance(k, bool) or not _basic(k) for k in parts):
+        return None
+    parts = [*parts[:at], *[slice(None)] * missing, *parts[at + 1 :]]
+    out: list[int] = []
+    new: list[int] = []
+    cut: dict[int, int] = {}
+    axis = 0
+    for i, k in enumerate(parts):
+        if k is None:
+            out.append(x.ndim + i)
+            new.append(x.ndim + i)
+            continue
+        n = x.shape[axis]
+        if not (isinstance(k, slice) and k == slice(None)):
+            if x.numblocks[axis] != 1 or math.isnan(n) or (not isinstance(k, slice) and not -n <= k < n):
+                return None
+            cut[axis] = len(range(n)[k]) if isinstance(k, slice) else 1
+        if isinstance(k, slice):
+            out.append(axis)
+        axis += 1
+    if not new and not cut:
+        return x.copy()
+    beside = (one_chunk_each([1] * len(new)), tuple(new)) if new else ()
+    return da.blockwise(
+        _key_block, tuple(out), x, tuple(range(x.ndim)), *beside, key=tuple(parts),
+        align_arrays=False, adjust_chunks={a: n for a, n in cut.items() if a in out},
+        dtype=x.dtype, meta=meta_from_array(x._meta, ndim=len(out)),
+    )  # fmt: skip
+
+
+def _basic(k: Any) -> bool:
+    return k is None or k is Ellipsis or isinstance(k, slice) or (hasattr(k, "__index__") and not hasattr(k, "dtype"))
+
+
+def _key_block(x: Any, _sizes: Any = None, *, key: tuple[Any, ...]) -> Any:
+    while type(x) is list:  # see dask_sums.only_block
+        (x,) = x
+    return x[key]
+
+
+def _reshaped_by_rows(x: Array, sizes: tuple[int, ...]) -> Array:
+    """Any shape of as many elements: whole rows one after the other, then in chunks of whole rows of the new shape."""
+    flat = gather(x, range(1, x.ndim), f"reshape to {sizes}", split=True).reshape((-1,))
+    row = math.prod(sizes[1:])
+    most = max(flat.chunks[0])
+    return flat.rechunk((row * max(1, most // row),)).reshape(sizes)
+
+
+def _ones_moved(x: Array, sizes: tuple[int, ...]) -> Array | None:
+    """An array with axes of size one put in or taken out; None where a shape asks for more."""
+    from agnograd.backends import dask_sums
+
+    if not alike([n for n in sizes if n != 1], [n for n in x.shape if n != 1]):
+        return None
+    ones = tuple(a for a, n in enumerate(x.shape) if n == 1)
+    x = dask_sums.without_axes(x, ones) if ones else x
+    ones = tuple(a for a, n in enumerate(sizes) if n == 1)
+    return dask_sums.with_axes(x, ones) if ones else x
+
+
 # -- several arrays of indices -----------------------------------------------------------------------------------------
 
 
@@ -161,7 +255,6 @@ def _needs_numpy(parts: Sequence[Any]) -> bool:
 def _picked(x: Array, parts: Sequence[Any]) -> Array:
     """NumPy's indexing by arrays: slices first, then one task for each chunk along the other axes."""
     import dask.array as da
-    import numpy as np
 
     missing = x.ndim - sum(k is not None and k is not Ellipsis for k in parts)
     full = [slice(None)] * missing
@@ -177,9 +270,10 @@ def _picked(x: Array, parts: Sequence[Any]) -> Array:
     first = axes[0] if together else 0
     out = (*kept[:first], *labels, *kept[first:])
     arrays = [part for i in indices for part in (i.rechunk(-1), labels)]
+    whole = gather(x, axes, "an index of several arrays")
     return da.blockwise(
-        _pick_block, out, x.rechunk(dict.fromkeys(axes, -1)), tuple(range(x.ndim)), *arrays, axes=tuple(axes),
-        dtype=x.dtype, concatenate=True, meta=np.empty((0,) * len(out), dtype=x.dtype),
+        _pick_block, out, whole, tuple(range(x.ndim)), *arrays, axes=tuple(axes),
+        dtype=x.dtype, concatenate=True, meta=meta_like(x, len(out)),
     )  # fmt: skip
 
 
@@ -210,7 +304,7 @@ def _masked(x: Array, mask: Array) -> Array:
         raise IndexError(msg)
     shape = (np.nan, *x.shape[mask.ndim :])
     return da.from_delayed(
-        dask.delayed(operator.getitem, pure=True)(x, mask), shape=shape, meta=np.empty((0,) * len(shape), x.dtype)
+        dask.delayed(operator.getitem, pure=True)(x, mask), shape=shape, meta=meta_like(x, len(shape))
     )
 
 
@@ -221,9 +315,9 @@ def _repeated(x: Array, repeats: Array, axis: int) -> Array:
 
     new = x.ndim
     return da.blockwise(
-        _repeat_block, tuple(new if i == axis else i for i in range(x.ndim)), x.rechunk({axis: -1}),
+        _repeat_block, tuple(new if i == axis else i for i in range(x.ndim)), gather(x, (axis,), "repeat"),
         tuple(range(x.ndim)), repeats.rechunk(-1), (new + 1,) * repeats.ndim, axis=axis, new_axes={new: np.nan},
-        dtype=x.dtype, concatenate=True, meta=np.empty((0,) * x.ndim, dtype=x.dtype),
+        dtype=x.dtype, concatenate=True, meta=meta_like(x),
     )  # fmt: skip
 
 

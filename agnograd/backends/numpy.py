@@ -153,11 +153,6 @@ def _is_basic(key: Any) -> bool:
     return all(k is None or k is Ellipsis or type(k) is slice or type(k) is int for k in parts)
 
 
-def randn(shape: tuple[int, ...], dtype: Any, seed: Any) -> Array:
-    """Normally distributed values from NumPy's generator."""
-    return seed.standard_normal(shape).astype(dtype)
-
-
 @hookimpl
 def agnograd_backends() -> Iterable[Backend]:
     """NumPy's description."""
@@ -174,7 +169,7 @@ def agnograd_backends() -> Iterable[Backend]:
         kernels=kernels,
         memory=host_memory.memory,
         describe=describe,
-        randn=randn,
+        generator="agnograd.compiler.on_numpy:generate",
         doc="NumPy arrays in the memory of the host",
         url="https://numpy.org",
     )

@@ -21,6 +21,25 @@ def opened(f: Callable[..., Any]) -> tuple[list[Any], Maker]:
 
     They are looked for in the variables of enclosing functions, in default values and in what `functools.partial`
     binds, in the functions found there too, and in trees. Everything else is shared with the original.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+
+    Returns
+    -------
+    list of array, callable
+        The arrays, and what makes the function again around others in their places.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> from agnograd.implicit import opened
+    >>> a = ag.ones(2, requires_grad=True)
+    >>> values, make = opened(lambda x: x * a)
+    >>> len(values), make([ag.zeros(2)])(3.0)
+    (0, tensor([3., 3.], grad_fn=<MulBackward0>))
     """
     values: list[Any] = []
     make = _Search(values).maker(f)

@@ -37,8 +37,9 @@ def fixed_point(
     max_iterations : int
         The most steps.
     iterations : int, optional
-        Take so many steps instead, without a look at any value: for lazy arrays (dask would compute all steps again for
-        each look), GPUs and `vmap`.
+        Take so many steps instead, without a look at any value: for GPUs and `vmap`, and for lazy arrays that are to
+        stay lazy. Otherwise these are computed once a step, from where the last one ended: what `f` reads of parameters
+        it reads in each.
     solve : callable, optional
         ``solve(f, x0)`` finds the fixed point of ``f(x)``, in the place of repeating `f`. The three parameters above
         are not for it.

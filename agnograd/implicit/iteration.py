@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import optree
+
+from agnograd.core.array import Array, innermost
+from agnograd.core.conversions import Computes
 from agnograd.core.facts import raw_space
-from agnograd.core.table import OPS
+from agnograd.core.level import implicit_compute
+from agnograd.core.nodes import wrap
+from agnograd.core.table import OPS, Space, spaces
+from agnograd.core.views import settled
 from agnograd.errors import ConvergenceError
 from agnograd.raveling import ravel_tree
 
@@ -48,13 +55,48 @@ def iterate(
         return state
     for _ in range(max_iterations):
         before, state = state, step(state)
-        if done(before, state):
+        state, last = held(state, done(before, state))
+        if last:
             return state
     msg = (
         f"{name} has not come to its end in {max_iterations} steps. Start nearer to the solution, raise max_iterations "
         f"or tol, or give iterations= to take what a fixed number of steps finds."
     )
     raise ConvergenceError(msg)
+
+
+def held(state: Any, question: Any) -> tuple[Any, Any]:
+    """A state that a lazy backend keeps, and the answer to a question: it computes both at once.
+
+    Without this each look would compute all steps again, from the first on. What a transformation follows stays lazy.
+    """
+    leaves, structure = optree.tree_flatten(state)
+    arrays = [x for x in leaves if isinstance(x, Array) or spaces.known(type(x)) is not None]
+    space = raw_space(question)
+    hold = getattr(space.backend, "hold", None)
+    if space.lazy and not implicit_compute.get():
+        # Says so when it is asked.
+        return state, question if isinstance(question, Array) else wrap(question, None)
+    if hold is None or not all(_is_constant(x, space) for x in (*arrays, question)):
+        return state, question
+    Computes.count += 1
+    kept, answer = hold([innermost(x) for x in arrays], innermost(question))
+    fresh = iter(kept)
+    made = [_like(x, next(fresh)) if any(x is y for y in arrays) else x for x in leaves]
+    return optree.tree_unflatten(structure, made), answer
+
+
+def kept(x: Any) -> Any:
+    """A vector that a lazy backend keeps: what it is computed from is read once, not in each step."""
+    return held((x,), norm(x) >= 0)[0][0] if raw_space(x).lazy else x
+
+
+def _is_constant(x: Any, space: Space) -> bool:
+    return raw_space(x) is space and (not isinstance(x, Array) or settled(x).level is None)
+
+
+def _like(x: Any, raw: Any) -> Any:
+    return wrap(raw, None) if isinstance(x, Array) else raw
 
 
 def tolerance(x: Any, tol: float | None) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from agnograd.core.array import innermost
 from agnograd.core.facts import raw_space
 from agnograd.core.table import OPS
-from agnograd.implicit.iteration import iterate, norm, tolerance
+from agnograd.implicit.iteration import iterate, kept, norm, tolerance
 from agnograd.raveling import Unravel, ravel_real
 from agnograd.transforms import vmap
 
@@ -65,14 +65,17 @@ def cg(
 
     Parameters
     ----------
-    linear, y
-        As for `dense`; `linear` is called once a step.
+    linear : callable
+        As for `dense`; it is called once a step.
+    y : tree
+        As for `dense`.
     tol : float, optional
         The most that may remain of `y`, relative to it; by default what rounding allows.
     max_iterations : int, optional
         By default ten for each unknown.
     iterations : int, optional
-        Take so many steps instead, without a look at any value: for lazy arrays, GPUs and `vmap`.
+        Take so many steps instead, without a look at any value: for GPUs and `vmap`, and for lazy arrays that are to
+        stay lazy. Otherwise these are computed once a step, from where the last one ended.
 
     Raises
     ------
@@ -89,6 +92,8 @@ def cg(
     matvec, b, unravel = _flat(linear, y)
     if not b.shape[0]:
         return y
+    if iterations is None:
+        b = kept(b)
     aim = norm(b) * tolerance(b, tol)
 
     def step(state: Any) -> Any:
@@ -125,8 +130,10 @@ def gmres(
 
     Parameters
     ----------
-    linear, y
-        As for `dense`; `linear` is called `restart` times a step.
+    linear : callable
+        As for `dense`; it is called `restart` times a step.
+    y : tree
+        As for `dense`.
     restart : int
         Vectors that are kept. With as many as there are unknowns the first step is the last.
     tol : float, optional
@@ -134,7 +141,8 @@ def gmres(
     max_iterations : int
         The most steps.
     iterations : int, optional
-        Take so many steps instead, without a look at any value: for lazy arrays, GPUs and `vmap`.
+        Take so many steps instead, without a look at any value: for GPUs and `vmap`, and for lazy arrays that are to
+        stay lazy. Otherwise these are computed once a step, from where the last one ended.
 
     Raises
     ------
@@ -152,6 +160,8 @@ def gmres(
     if not b.shape[0]:
         return y
     size = min(restart, b.shape[0])
+    if iterations is None:
+        b = kept(b)
     aim = norm(b) * tolerance(b, tol)
     concat, expand, matmul, stack = (OPS[name].call for name in ("concat", "expand_dims", "matmul", "stack"))
 

@@ -34,7 +34,8 @@ def newton(
     max_iterations : int
         The most steps.
     iterations : int, optional
-        Take so many steps instead, without a look at any value: for lazy arrays, GPUs and `vmap`.
+        Take so many steps instead, without a look at any value: for GPUs and `vmap`, and for lazy arrays that are to
+        stay lazy. Otherwise these are computed once a step, from where the last one ended.
     tangent_solve : callable
         Solves the linear systems.
 

@@ -282,7 +282,24 @@ _EQUATIONS = "there must be one equation for each unknown"
 
 
 def check_followed(value: Any) -> None:
-    """Raise if the function still depends on what is differentiated, with all constant that it is known to hold."""
+    """Raise if the function still depends on what is differentiated, with all constant that it is known to hold.
+
+    Parameters
+    ----------
+    value : tree
+        What the function returns then.
+
+    Raises
+    ------
+    FunctionError
+        If there is anything in it that carries a derivative.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> from agnograd.implicit import check_followed
+    >>> check_followed({"root": ag.ones(2)})
+    """
     for x in optree.tree_leaves(value):
         while isinstance(x, Array):
             x = settled(x)

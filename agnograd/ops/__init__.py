@@ -11,6 +11,7 @@ from agnograd.core.op import Op
 from agnograd.core.table import register
 from agnograd.ops import (
     activation,
+    chunking,
     contraction,
     creation,
     data_type,
@@ -43,6 +44,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     linalg,
     contraction,
     activation,
+    chunking,
 )
 
 for _family in FAMILIES:

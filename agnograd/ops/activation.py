@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from agnograd.core.batching import along, reduced
-from agnograd.core.formulas import Axis, axes_of, edge, expand, keepdims_of, kept
+from agnograd.core.formulas import Axis, axes_of, edge, keepdims_of, kept
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general
 from agnograd.errors import NotDifferentiableError
@@ -63,7 +63,7 @@ def _shares(xp: Any, x: Array, ans: Array, axis: Axis) -> Array:
 
 
 def _logsumexp_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis) -> Array:
-    return expand(xp, g, x.shape, axis) * _shares(xp, x, ans, axis)
+    return keepdims_of(xp, g, x.shape, axis) * _shares(xp, x, ans, axis)
 
 
 def _logsumexp_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, keepdims: bool) -> Array:

@@ -6,8 +6,9 @@ from typing import Any
 
 from agnograd.core.batching import elements
 from agnograd.core.cotangent import Spec
+from agnograd.core.nodes import as_wrapper
 from agnograd.core.sample import Sample, Uniform
-from agnograd.core.table import spaces
+from agnograd.core.table import Space, spaces
 from agnograd.core.tiers import linear
 
 Array = Any
@@ -49,18 +50,26 @@ to_device = linear(
 )
 
 
-def _to_backend(xp: Any, x: Array, name: str, *, device: Any = None) -> Array:
+def _to_backend(xp: Any, x: Array, name: str, *, device: Any = None, lifted: bool = False) -> Array:
     target = spaces.named(name).backend
     out = target.from_host(xp.backend.to_host(x))
     return out if device is None else target.to_device(out, device)
 
 
+def _to_backend_vjp(xp: Any, g: Array, x_spec: Spec, lifted: bool) -> Array:
+    # What is lifted is small, what its cotangent depends on may be larger than memory: it comes back when the user asks
+    # for it. As a tensor it makes operations of the rest of the pass, which lift what the graph saved on this side.
+    if not lifted:
+        return xp.to_backend(g, x_spec.backend, device=x_spec.device)
+    return as_wrapper(xp.settle(g, None) if isinstance(xp, Space) and xp.settle is not None else g)
+
+
 # The only operation whose output belongs to another backend than its argument.
 to_backend = linear(
-    "to_backend(x, /, name, *, device=None)",
+    "to_backend(x, /, name, *, device=None, lifted=False)",
     batch=elements,
     body=_to_backend,
-    x=lambda xp, g, x_spec: xp.to_backend(g, x_spec.backend, device=x_spec.device),
+    x=_to_backend_vjp,
     samples=[Sample((Uniform(),), {"name": "numpy"}), Sample((Uniform(kind="complex"),), {"name": "numpy"})],
 )
 to_backend.changes_backend = True

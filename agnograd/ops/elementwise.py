@@ -46,7 +46,7 @@ positive = elementwise("positive(x, /)", x=1, samples=unary())
 reciprocal = elementwise(
     "reciprocal(x, /)", x=lambda xp, g, ans: -(g * ans) * ans, samples=[*unary(0.5, 2.0), *_BEHIND]
 )
-square = elementwise("square(x, /)", x=lambda xp, g, x: g * (x + x), samples=unary())
+square = elementwise("square(x, /)", x=lambda xp, g, x: (g + g) * x, samples=unary())
 sqrt = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=[*unary(0.5, 2.0), *_BEHIND])
 
 
@@ -55,7 +55,7 @@ def _pow_base(xp: Any, g: Array, x1: Any, x2: Any, ans: Array) -> Array:
     if isinstance(x2, (int, float, complex)):
         if x2 == 0:
             return xp.zeros_like(g)
-        return g * (x1 + x1) if x2 == 2 else g * (x2 * x1 ** (x2 - 1))
+        return (g + g) * x1 if x2 == 2 else g * (x2 * x1 ** (x2 - 1))
     return g * (x2 * x1 ** xp.where((x1 == 0) & (x2 == 0), 1, x2 - 1))
 
 

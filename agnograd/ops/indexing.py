@@ -109,7 +109,7 @@ setitem = linear(
 embed = linear(
     "embed(x, /, *, key, shape)",
     doc="zeros of a shape with x added at a key: the transpose of indexing",
-    body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(tuple(shape), dtype=x.dtype, device=xp.device(x)), x, key),
+    body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(shape, dtype=x.dtype, device=xp.device(x)), x, key),
     x=lambda xp, g, key: xp.getitem(g, key=key),
     batch=batched_indexing.embed,
     batch_statics=batched_indexing.embed,
@@ -125,7 +125,7 @@ embed = linear(
 
 def _embed_all(xp: Any, arrays: Sequence[Array], /, *, keys: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     first = arrays[0]
-    out = xp.zeros(tuple(shape), dtype=first.dtype, device=xp.device(first))
+    out = xp.zeros(shape, dtype=first.dtype, device=xp.device(first))
     for x, key in zip(arrays, keys, strict=True):
         out = xp.add_into(out, x, key)
     return out
@@ -241,7 +241,8 @@ def _take_vjp(xp: Any, g: Array, x_spec: Spec, indices: Array, axis: int | None)
     a = 0 if axis is None else axis % len(x_spec.shape)
     n = x_spec.shape[a]
     rows = xp.moveaxis(g, a, 0)
-    zeros = xp.zeros((n, *rows.shape[1:]), dtype=g.dtype, device=xp.device(g))
+    shape = x_spec.shape if a == 0 else (n, *rows.shape[1:])
+    zeros = xp.zeros(shape, dtype=g.dtype, device=xp.device(g))
     return xp.moveaxis(xp.scatter_add(zeros, indices % n, rows), 0, a)
 
 

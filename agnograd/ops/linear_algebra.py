@@ -30,6 +30,8 @@ def _adjoint(xp: Any, x: Array) -> Array:
 
 def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
     # G B^H; vectors are matrices of one row or column.
+    if len(x2.shape) == 2 == len(x1_spec.shape):
+        return fit(xp, xp.matmul(g, _adjoint(xp, x2)), x1_spec)
     if len(x2.shape) == 1:
         return fit(xp, g[..., None] * _conj(xp, x2) if len(x1_spec.shape) > 1 else g * _conj(xp, x2), x1_spec)
     if len(x1_spec.shape) == 1:
@@ -40,6 +42,8 @@ def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
 
 def _matmul_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
     # A^H G
+    if len(x1.shape) == 2 == len(x2_spec.shape):
+        return fit(xp, xp.matmul(_adjoint(xp, x1), g), x2_spec)
     if len(x1.shape) == 1:
         a = _conj(xp, x1)
         if len(x2_spec.shape) == 1:

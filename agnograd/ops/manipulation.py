@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
@@ -28,7 +29,7 @@ def _on(*cases: dict[str, Any], shape: tuple[int, ...] = (2, 3)) -> list[Sample]
 reshape = linear(
     "reshape(x, /, shape, *, copy=None)",
     batch=batching.reshape,
-    x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
+    x=lambda xp, g, x_spec: xp.reshape(g, x_spec.shape),
     view=lambda base, value, shape, copy=None: value.__array_namespace__().reshape(value, base.shape),
     aliases=lambda shape, copy=None: copy is not True,
     samples=[
@@ -59,7 +60,7 @@ permute_dims = linear(
 expand_dims = linear(
     "expand_dims(x, /, axis)",
     batch=batching.expand_dims,
-    x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
+    x=lambda xp, g, x_spec: xp.reshape(g, x_spec.shape),
     view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
     samples=[
         *_on({"axis": 0}, {"axis": -1}, {"axis": 1}),
@@ -70,7 +71,7 @@ expand_dims = linear(
 squeeze = linear(
     "squeeze(x, /, axis)",
     batch=batching.squeeze,
-    x=lambda xp, g, x_spec: xp.reshape(g, tuple(x_spec.shape)),
+    x=lambda xp, g, x_spec: xp.reshape(g, x_spec.shape),
     view=lambda base, value, axis: value.__array_namespace__().reshape(value, base.shape),
     samples=[
         *_on({"axis": 1}, {"axis": (1, -1)}, shape=(2, 1, 1)),
@@ -122,8 +123,13 @@ def _concat_back(
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     lead = (slice(None),) * axis
     out = []
+    known = not math.isnan(starts[-1])
     for i in needs:
-        piece = g[(*lead, slice(starts[i], starts[i] + sizes[i]), ...)]
+        if known:
+            piece = g[(*lead, slice(starts[i], starts[i] + sizes[i]), ...)]
+        else:
+            # A backend's shapes know which part of an array is theirs, where sizes depend on data.
+            piece = arrays_spec[i].shape.part(g, axis, [s.shape for s in arrays_spec[:i]])  # type: ignore[attr-defined]
         piece = piece if piece.shape == arrays_spec[i].shape else xp.reshape(piece, tuple(arrays_spec[i].shape))
         out.append(fit(xp, piece, arrays_spec[i]))
     return out
@@ -262,7 +268,13 @@ def _repeat_vjp(xp: Any, g: Array, x_spec: Spec, repeats: Any, axis: int | None)
         # Which element each row came from: how many running totals of the repeats it is not below.
         n, rows = shape[a], xp.moveaxis(g, a, 0)
         ends = xp.cumulative_sum(xp.broadcast_to(xp.astype(repeats, xp.int64), (n,)))
-        place = xp.arange(rows.shape[0], dtype=xp.int64, device=xp.device(g))
+        count = rows.shape[0]
+        if count is None or math.isnan(count):
+            # Nobody knows how many rows there are, which depends on data: each is counted where it is.
+            ones = xp.ones_like(rows[(slice(None), *(0 for _ in rows.shape[1:]))], dtype=xp.int64)
+            place = xp.cumulative_sum(ones) - 1
+        else:
+            place = xp.arange(count, dtype=xp.int64, device=xp.device(g))
         zeros = xp.zeros((n, *rows.shape[1:]), dtype=g.dtype, device=xp.device(g))
         out = xp.scatter_add(zeros, xp.searchsorted(ends, place, side="right"), rows)
         out = xp.moveaxis(out, 0, a)

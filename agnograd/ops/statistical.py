@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 from agnograd.core.batching import reduced, shifted
-from agnograd.core.formulas import Axis, axes_of, count, edge, expand, is_complex, keepdims_of, ratio
+from agnograd.core.formulas import Axis, axes_of, count, edge, elements, expand, is_complex, keepdims_of, ratio
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
@@ -39,7 +40,7 @@ sum = linear(
 mean = linear(
     "mean(x, /, *, axis=None, keepdims=False)",
     batch=reduced,
-    x=lambda xp, g, x_spec, axis: expand(xp, g / count(x_spec.shape, axis), x_spec.shape, axis),
+    x=lambda xp, g, x_spec, axis: expand(xp, g / elements(g, x_spec.shape, axis), x_spec.shape, axis),
     samples=_reduced(),
 )
 
@@ -61,7 +62,7 @@ def _prod_of_others(xp: Any, x: Array, axis: Axis) -> Array:
 def _prod_vjp(xp: Any, g: Array, x: Array, axis: Axis) -> Array:
     if 0 in x.shape or not x.shape:
         return expand(xp, g, x.shape, axis)
-    return expand(xp, g, x.shape, axis) * xp.conj(_prod_of_others(xp, x, axis))
+    return keepdims_of(xp, g, x.shape, axis) * xp.conj(_prod_of_others(xp, x, axis))
 
 
 def _prod_jvp(xp: Any, t: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -123,8 +124,16 @@ def _centred(xp: Any, x: Array, axis: Axis) -> Array:
     return x - xp.mean(x, axis=axis, keepdims=True)
 
 
-def _freedom(shape: tuple[int, ...], axis: Axis, correction: float) -> float:
-    return builtins.max(count(shape, axis) - correction, 0)  # of none, as NumPy has it, a spread is infinite
+def _freedom(xp: Any, x: Array, axis: Axis, correction: float, keepdims: bool = True) -> Any:
+    total = count(x.shape, axis)
+    if not math.isnan(total):
+        return builtins.max(total - correction, 0)  # of none, as NumPy has it, a spread is infinite
+    found = xp.sum(xp.ones_like(x), axis=axis, keepdims=keepdims) - correction
+    return xp.where(found > 0, found, 0)
+
+
+def _twice_over(freedom: Any) -> Any:
+    return float("inf") if isinstance(freedom, (int, float)) and not freedom else 2 / freedom
 
 
 def _real_dot(xp: Any, a: Array, t: Array) -> Array:
@@ -132,12 +141,12 @@ def _real_dot(xp: Any, a: Array, t: Array) -> Array:
 
 
 def _var_vjp(xp: Any, g: Array, x: Array, axis: Axis, correction: float) -> Array:
-    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("inf")
+    scale = _twice_over(_freedom(xp, x, axis, correction))
     return keepdims_of(xp, g, x.shape, axis) * scale * _centred(xp, x, axis)
 
 
 def _var_jvp(xp: Any, t: Array, x: Array, axis: Axis, correction: float, keepdims: bool) -> Array:
-    scale = 2 / _freedom(x.shape, axis, correction) if _freedom(x.shape, axis, correction) else float("inf")
+    scale = _twice_over(_freedom(xp, x, axis, correction, keepdims))
     return scale * xp.sum(_real_dot(xp, _centred(xp, x, axis), t), axis=axis, keepdims=keepdims)
 
 
@@ -153,7 +162,7 @@ var = general(
 def _std_factor(xp: Any, x: Array, ans: Array, axis: Axis, correction: float) -> Array:
     # (x - mean) / ((n - c) std), and 0 where all values are equal.
     spread = keepdims_of(xp, ans, x.shape, axis)
-    return ratio(xp, _centred(xp, x, axis), spread * _freedom(x.shape, axis, correction))
+    return ratio(xp, _centred(xp, x, axis), spread * _freedom(xp, x, axis, correction))
 
 
 def _std_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis, correction: float) -> Array:

@@ -89,7 +89,8 @@ class Vectors:
     def host(self, tree: Any) -> Any:
         """The vector that stands for a tree, fetched from the backend in one piece."""
         flat = self.ravel(optree.tree_map(plain, tree))[0]
-        return self.space.backend.to_host(flat)
+        # Of another backend than the parameters where these were lifted into it.
+        return raw_space(flat).backend.to_host(flat)
 
     def doubles(self, tree: Any) -> Any:
         """The same in double precision."""
@@ -106,8 +107,12 @@ class Vectors:
         import numpy as np
 
         matrix = jacobian(lambda v: self.ravel(f(self.unravel(v)))[0])
-        to_host = self.space.backend.to_host
-        return lambda vector: np.asarray(to_host(plain(matrix(self.raw(vector)))), dtype=np.float64)
+
+        def of_vector(vector: Any) -> Any:
+            found = plain(matrix(self.raw(vector)))
+            return np.asarray(raw_space(found).backend.to_host(found), dtype=np.float64)
+
+        return of_vector
 
 
 def _parameter(x: Any, place: str) -> Any:

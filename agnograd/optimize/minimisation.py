@@ -53,7 +53,9 @@ def minimize(
     constraints : optional
         As SciPy's. The functions of dictionaries and of ``NonlinearConstraint`` take trees and return trees, and get
         exact derivatives; a ``LinearConstraint`` is one for the vector of `agnograd.ravel_tree`.
-    tol, options
+    tol : float, optional
+        As SciPy's.
+    options : dict, optional
         As SciPy's.
     callback : callable, optional
         As SciPy's: called after each iteration with the tree (by "trust-constr" with its state too), or with the

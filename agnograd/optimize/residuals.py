@@ -26,7 +26,7 @@ def least_squares(
         Further arguments, which stay as they are.
     bounds : optional
         As those of `minimize`.
-    method, **options
+    method, **options : optional
         As SciPy's. With ``tr_solver="lsmr"`` no matrix is built: the Jacobian is a linear operator.
 
     Returns
@@ -77,7 +77,7 @@ def root(fun: Callable[..., Any], x0: Any, args: Any = (), method: str = "hybr",
         Where to begin: arrays of one backend and device, or numbers.
     args : tuple
         Further arguments, which stay as they are.
-    method, **options
+    method, **options : optional
         As SciPy's. The methods "hybr" and "lm" get the Jacobian, the others need none.
 
     Returns

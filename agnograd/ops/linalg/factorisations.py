@@ -41,7 +41,8 @@ Arrays = tuple[Array, ...]
 def _qr_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
     gq, gr = g
     q, r = ans
-    count = min(q.shape[-2], r.shape[-1])
+    # The rows of a lazy array, whose number may be NaN, are then not fewer than its columns.
+    count = min(r.shape[-1], q.shape[-2])
     gq = leading_cotangent(xp, q, gq, count, "the columns that mode='complete' adds")
     q, r = q[..., :count], r[..., :count, :]
     gr = None if gr is None else gr[..., :count, :]
@@ -67,7 +68,7 @@ def _qr_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
 
 def _qr_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
     q_all, r_all = ans
-    count = min(q_all.shape[-2], r_all.shape[-1])
+    count = min(r_all.shape[-1], q_all.shape[-2])
     q, r = q_all[..., :count], r_all[..., :count, :]
     square, beyond = r[..., :count], r[..., count:]
     c = over_columns(xp, t[..., :count], square)

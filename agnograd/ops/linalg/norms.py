@@ -59,9 +59,13 @@ def _vector_norm_vjp(xp: Any, g: Array, x: Array, ans: Array, axis: Axis, ord: f
 
 
 def _vector_norm_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, keepdims: bool, ord: float) -> Array:
-    gradient = _vector_norm_gradient(xp, x, ans, axis, ord)
-    terms = xp.real(xp.conj(gradient) * t) if is_complex(xp, x) else gradient * t
-    return xp.sum(terms, axis=axis, keepdims=keepdims)
+    if ord == 2:
+        return ratio(xp, _inner(xp, x, t, axis, keepdims), ans)
+    return _inner(xp, _vector_norm_gradient(xp, x, ans, axis, ord), t, axis, keepdims)
+
+
+def _inner(xp: Any, x: Array, t: Array, axis: Axis, keepdims: bool) -> Array:
+    return xp.sum(xp.real(xp.conj(x) * t) if is_complex(xp, x) else x * t, axis=axis, keepdims=keepdims)
 
 
 _INF = float("inf")
