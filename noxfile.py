@@ -115,6 +115,13 @@ def nvrtc(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation, executing its code: every warning is an error."""
+    session.install("-e", ".[docs,dask,strict,tour,optimize]")
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session(default=False)
 def changelog(session: nox.Session) -> None:
     """Show what the changelog of the next release would say."""
     session.install("-e", ".[dev]")

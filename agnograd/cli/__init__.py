@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=[shared])
 
-    command("info", "versions of agnograd and what it works with")
+    command("info", "what is here: versions, backends, plugins, and what does not work")
     command("backends", "the array libraries, and whether they work here")
     listed = command("plugins", "the plugins, and what became of them")
     listed.add_argument("--check", action="store_true", help="exit with 1 if a plugin failed or two are in conflict")
@@ -95,6 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     tour = command("tour", "PyTorch's autograd tutorial on every backend, then a classifier on real data")
     tour.add_argument("--backend", nargs="+", action="extend", metavar="NAME", help="only on these")
     tour.add_argument("--steps", type=_positive, metavar="N", help="steps of the fit, on every backend")
+    checked = command("check", "the tests of every operation, run on this machine; the output is for bug reports")
+    checked.add_argument("--backend", nargs="+", action="extend", metavar="NAME", help="only on these")
+    checked.add_argument("--ops", default="*", metavar="PATTERN", help="only these, such as 'linalg.*,sum'")
+    checked.add_argument(
+        "--samples", choices=["few", "all"], default="few", help="how many arguments each operation is tried with"
+    )
+    bench = command("bench", "what a gradient costs beside its function, on each backend and on what else is installed")
+    bench.add_argument("--backend", nargs="+", action="extend", metavar="NAME", help="only on these")
+    bench.add_argument("--rounds", type=_positive, default=7, metavar="N", help="the median of so many is told")
     return parser
 
 
@@ -108,7 +117,8 @@ def _positive(text: str) -> int:
 
 def _info(options: argparse.Namespace) -> int:
     _put(options, collect.info(), show.info)
-    _report_failures()
+    if options.json:
+        _report_failures()  # the table has told of them
     return 0
 
 
@@ -146,7 +156,34 @@ def _tour(options: argparse.Namespace) -> int:
     return int(bool(report["problems"]))
 
 
-_COMMANDS = {"info": _info, "backends": _backends, "plugins": _plugins, "ops": _ops, "tour": _tour}
+def _check(options: argparse.Namespace) -> int:
+    from agnograd.cli import check
+
+    found = check.run(options.backend, options.ops, options.samples, show.console(stderr=True, quiet=options.json))
+    if not found["checks"] and not found["interrupted"]:
+        return _complain(f"no operation matches {options.ops!r}.{collect.similar_ops(options.ops)}")
+    _put(options, found, check.show)
+    _report_failures()
+    return 130 if found["interrupted"] else int(bool(found["failures"]))
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from agnograd.cli import bench
+
+    _put(options, bench.run(options.backend, options.rounds), bench.show)
+    _report_failures()
+    return 0
+
+
+_COMMANDS = {
+    "info": _info,
+    "backends": _backends,
+    "plugins": _plugins,
+    "ops": _ops,
+    "tour": _tour,
+    "check": _check,
+    "bench": _bench,
+}
 
 
 def _put(options: argparse.Namespace, data: Any, table: Any) -> None:

@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import platform
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import agnograd
@@ -21,6 +22,24 @@ _EXTRAS = ("dask", "cuda12", "cuda13", "strict", "tour")
 
 
 def info() -> dict[str, Any]:
+    """All that there is here: versions, backends with their devices, plugins, and what does not work."""
+    found, loaded = backends(), plugins()
+    return {**versions(), "backends": found, **loaded, "problems": list(_problems(found, loaded))}
+
+
+def _problems(found: list[dict[str, Any]], loaded: dict[str, Any]) -> Iterator[str]:
+    """What does not work, and how to mend it."""
+    for plugin in loaded["plugins"]:
+        if plugin["error"]:
+            yield (
+                f"plugin {plugin['name']} ({plugin['distribution']} {plugin['version']}): {plugin['error']}. Update or "
+                f"uninstall it, or set AGNOGRAD_DISABLE_PLUGINS={plugin['name']}."
+            )
+    yield from loaded["conflicts"]
+    yield from (backend["reason"] for backend in found if not backend["available"])
+
+
+def versions() -> dict[str, Any]:
     """Versions, and the backend that creation functions use."""
     name = agnograd.default_backend()
     return {
@@ -31,11 +50,11 @@ def info() -> dict[str, Any]:
         "default_backend_error": unavailable(name),
         "hook_api": ".".join(map(str, API_VERSION)),
         "array_api": agnograd.Namespace.__array_api_version__,
-        "dependencies": _versions(),
+        "dependencies": _dependencies(),
     }
 
 
-def _versions() -> dict[str, str | None]:
+def _dependencies() -> dict[str, str | None]:
     """Distribution name to installed version: what is required first, then what is optional."""
     required, optional = [], []
     for line in importlib.metadata.requires("agnograd") or ():

@@ -14,9 +14,9 @@ from rich.table import Table
 _WIDTH_OF_FILES = 200
 
 
-def console(*, quiet: bool = False) -> Console:
+def console(*, quiet: bool = False, stderr: bool = False) -> Console:
     """Where the commands write: colours and bars on a terminal, text elsewhere, nothing if `quiet`."""
-    out = Console(markup=False, emoji=False, highlight=False, quiet=quiet)
+    out = Console(markup=False, emoji=False, highlight=False, quiet=quiet, stderr=stderr)
     if not out.is_terminal and "COLUMNS" not in os.environ:
         out.width = _WIDTH_OF_FILES
     return out
@@ -32,22 +32,24 @@ def put(out: Console, shown: RenderableType) -> None:
     out.print("\n".join(line.rstrip() for line in captured.get().splitlines()), soft_wrap=True)
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a table."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
-        table.add_column(name, overflow="fold")
+        made.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    put(console(), table)
+        made.add_row(*row)
+    put(console(), made)
 
 
-def _pairs(pairs: Iterable[tuple[str, str]]) -> None:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        table.add_row(name, value)
-    put(console(), table)
+def pairs(named: Iterable[tuple[str, str]]) -> None:
+    """Print names and values below one another."""
+    made = Table.grid(padding=(0, 2))
+    made.add_column(no_wrap=True, style="bold")
+    made.add_column(overflow="fold")
+    for name, value in named:
+        made.add_row(name, value)
+    put(console(), made)
 
 
 def _said(value: bool) -> str:
@@ -55,9 +57,9 @@ def _said(value: bool) -> str:
 
 
 def info(data: dict[str, Any]) -> None:
-    """Print versions."""
+    """Print versions, backends and plugins, then what does not work."""
     problem = data["default_backend_error"]
-    _pairs(
+    pairs(
         [
             ("agnograd", data["agnograd"]),
             ("Python", data["python"]),
@@ -68,11 +70,35 @@ def info(data: dict[str, Any]) -> None:
             *((name, version or "not installed") for name, version in data["dependencies"].items()),
         ]
     )
+    out = console()
+    out.print()
+    table(
+        ["backend", "works", "devices", "from"],
+        [
+            [
+                b["name"] + (" (default)" if b["default"] else ""),
+                _said(b["available"]),
+                ", ".join(b["devices"]),
+                b["provider"],
+            ]
+            for b in data["backends"]
+        ],
+    )
+    others = [p for p in data["plugins"] if p["distribution"] != "agnograd"]
+    if others:
+        out.print()
+        table(
+            ["plugin", "distribution", "status"],
+            [[p["name"], f"{p['distribution']} {p['version']}".strip(), p["status"]] for p in others],
+        )
+    for problem in data["problems"]:
+        out.print(f"\n{problem}", soft_wrap=True)
+    out.print("\n`python -m agnograd check` tries every operation on these backends; --help lists the other commands.")
 
 
 def backends(data: list[dict[str, Any]]) -> None:
     """Print the backends, then why some do not work."""
-    _table(
+    table(
         ["backend", "works", "lazy", "devices", "namespace", "from", "documentation"],
         [
             (
@@ -94,7 +120,7 @@ def backends(data: list[dict[str, Any]]) -> None:
 
 def plugins(data: dict[str, Any]) -> None:
     """Print what became of the plugins."""
-    _table(
+    table(
         ["plugin", "distribution", "status", "provides", "error"],
         [
             (
@@ -119,7 +145,7 @@ def _first(names: list[str], count: int = 8) -> str:
 
 def ops(data: list[dict[str, Any]]) -> None:
     """Print operations."""
-    _table(
+    table(
         ["operation", "tier", "differentiable in", "view", "standard", "from"],
         [
             (

@@ -1,4 +1,4 @@
-"""Observers that come with agnograd: ``timing`` and ``memory``. `agnograd.observe` switches them on."""
+"""Observers that come with agnograd: ``timing``, ``memory``, ``timeline``. `agnograd.observe` switches them on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from agnograd.hookspecs import ObserverSpec, hookimpl
 
 if TYPE_CHECKING:
     from agnograd.observers.memory import Memory
+    from agnograd.observers.timeline import Timeline
     from agnograd.observers.timing import Timing
 
 
@@ -25,8 +26,15 @@ def _memory() -> AbstractContextManager[Memory]:
     return Memory()
 
 
+def _timeline(*, synchronise: bool = True, memory: bool = True) -> AbstractContextManager[Timeline]:
+    from agnograd.observers.timeline import Timeline
+
+    return Timeline(synchronise=synchronise, memory=memory)
+
+
 @hookimpl
 def agnograd_observers() -> Iterator[ObserverSpec]:
-    """Both of them."""
+    """All of them."""
     yield ObserverSpec(name="timing", factory=_timing, doc="how long operations and their rules take")
     yield ObserverSpec(name="memory", factory=_memory, doc="what operations and their rules allocate")
+    yield ObserverSpec(name="timeline", factory=_timeline, doc="each call by itself, for pictures")

@@ -84,7 +84,7 @@ class Memory(report.Report):
             kept, peak = max(after - before, 0), max(most - before, 0)
         else:
             ans = run()
-            kept = peak = 0 if backend.lazy else sum(map(_size, _arrays(ans)))
+            kept = peak = 0 if backend.lazy else sum(map(size_of, arrays_of(ans)))
             sizes.measured = False
         sizes.calls += 1
         sizes.kept += kept
@@ -104,16 +104,16 @@ class Memory(report.Report):
         return report.table(self.title, ("calls", "kept", "peak"), rows, total)
 
 
-def _arrays(ans: Any) -> list[Any]:
+def arrays_of(ans: Any) -> list[Any]:
     """The raw arrays of a result: of one array, or of several."""
     if isinstance(ans, (tuple, list)):
-        return [x for part in ans for x in _arrays(part)]
+        return [x for part in ans for x in arrays_of(part)]
     if isinstance(ans, Array):
-        return _arrays(innermost(ans))
+        return arrays_of(innermost(ans))
     return [ans] if hasattr(ans, "dtype") and hasattr(ans, "shape") else []
 
 
-def _size(x: Any) -> int:
+def size_of(x: Any) -> int:
     """Bytes of an array that is not lazy."""
     import math
 

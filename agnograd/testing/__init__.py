@@ -5,6 +5,10 @@
 tests of the table, which a plugin's operations and backends enter by being registered::
 
     pytest --pyargs agnograd.testing.conformance --agnograd-ops='special.*' --agnograd-backends=numpy,dask
+
+What a library cannot do, the tests of a plugin say in the hook ``pytest_agnograd_gap`` (see `pytest_agnograd`), run by
+run and each with a reason. What rules must not do on its backend, look at values say, they make fail by a context in
+`GUARDS`.
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ from __future__ import annotations
 from agnograd.errors import ConformanceError, GradcheckError
 from agnograd.testing.check_grads import check_grads
 from agnograd.testing.gradcheck import check_first_order, check_second_order, gradcheck
-from agnograd.testing.matrix import Row, count_computes, forbid_compute, over_cases, rows
+from agnograd.testing.matrix import GUARDS, Row, count_computes, forbid_compute, over_cases, rows
 from agnograd.testing.plugin_checks import assert_plugin, check_op
 from agnograd.testing.runs import Run, runs
 from agnograd.testing.samples import Arguments, Case, build, cases
 
 __all__ = [
+    "GUARDS",
     "Arguments",
     "Case",
     "ConformanceError",

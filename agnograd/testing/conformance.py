@@ -14,8 +14,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
-import pytest
-
 from agnograd import jvp, vjp, vmap
 from agnograd.autograd import backward
 from agnograd.autograd.hosts import compute, like
@@ -244,7 +242,7 @@ def test_batched(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str
             mapped = vmap(f, tuple(made.axes(chosen, axis)), axis)
             with without_loops(), _passes(row, case), _rules(row, case):
                 if _refuses(op, chosen):
-                    with pytest.raises(BatchedValueError, match=op.name):
+                    with _refused(op):
                         mapped(*made.arguments(chosen, axis))
                     continue
                 out = mapped(*made.arguments(chosen, axis))
@@ -256,6 +254,17 @@ def test_batched(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str
                 with without_loops(), _passes(row, case):
                     out = mapped(*made.nobody(chosen))
                 assert [x.shape for x in out] == [(0, *x.shape[1:]) for x in expected]
+
+
+@contextlib.contextmanager
+def _refused(op: Op) -> Iterator[None]:
+    """Fail unless the operation is refused by name; pytest's `raises` would make users install it to check a GPU."""
+    said = ""
+    try:
+        yield
+    except BatchedValueError as error:
+        said = str(error)
+    assert op.name in said, said or "no BatchedValueError said that the shape differs from member to member"
 
 
 def _refuses(op: Op, chosen: tuple[int, ...]) -> bool:

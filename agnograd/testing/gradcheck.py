@@ -98,7 +98,9 @@ def check_first_order(
         Function of the primals.
     primals : sequence of array
         Raw arrays with real or complex dtypes, in double precision.
-    rtol, atol, seed
+    rtol, atol : float
+        As in `gradcheck`.
+    seed : int
         As in `gradcheck`.
     passes, rules : callable
         Context managers under which whole passes run, and those parts in which only derivative rules run.
@@ -106,6 +108,13 @@ def check_first_order(
     Raises
     ------
     GradcheckError
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> import numpy as np
+    >>> from agnograd.testing import check_first_order
+    >>> check_first_order(lambda x: ag.sin(x) * x, [np.asarray([0.5, 2.0])])
     """
     with passes():
         value, pullback = vjp(f, *primals)
@@ -153,6 +162,13 @@ def check_second_order(
     """Second derivatives in the four pairs of modes against differences of the first, and against one another.
 
     Parameters and errors are those of `check_first_order`.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> import numpy as np
+    >>> from agnograd.testing import check_second_order
+    >>> check_second_order(lambda x: ag.sin(x) * x, [np.asarray([0.5, 2.0])])
     """
     value = f(*primals)
     outputs = [innermost(settled(y)) for y in leaves(value)]

@@ -36,6 +36,13 @@ class Row:
         Name of a device, where it is not the backend's default one.
     precisions : tuple of str
         The real dtypes that the device has.
+
+    Examples
+    --------
+    >>> from agnograd.testing import rows
+    >>> (row,) = rows(["numpy"])
+    >>> row.precisions
+    ('float64', 'float32')
     """
 
     name: str
@@ -97,6 +104,15 @@ SEVERAL = {
 def rows(backends: Iterable[str]) -> list[Row]:
     """The rows of some backends.
 
+    Parameters
+    ----------
+    backends : iterable of str
+        Their names.
+
+    Returns
+    -------
+    list of Row
+
     Examples
     --------
     >>> [row.name for row in rows(["numpy", "strict"])]
@@ -144,7 +160,8 @@ def backend_names(choice: str) -> list[str]:
 
 Guard = Callable[[], AbstractContextManager[Any]]
 
-# Backend name to a context manager under which rules run. Tests may put another in its place.
+# Backend name to a context manager under which rules run, in which whatever they must not do on that backend fails. The
+# tests of a plugin may add one for its backend, or put another in the place of one that is there.
 GUARDS: dict[str, Guard] = {}
 
 
@@ -164,7 +181,22 @@ def during_calls(backend: str) -> AbstractContextManager[Any]:
 
 @contextlib.contextmanager
 def count_computes() -> Iterator[list[int]]:
-    """Count how often dask computes; the list that is given has one item, the number."""
+    """Count how often dask computes; the list that is given has one item, the number.
+
+    Yields
+    ------
+    list of int
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> import dask.array as da
+    >>> from agnograd.testing import count_computes
+    >>> with count_computes() as computes:
+    ...     _ = ag.grad(lambda x: ag.sum(x * x))(da.ones(4, chunks=2)).compute()
+    >>> computes
+    [1]
+    """
     import dask
     from dask.local import get_sync
 
@@ -180,7 +212,18 @@ def count_computes() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def forbid_compute() -> Iterator[None]:
-    """Fail at the place where dask would compute."""
+    """Fail at the place where dask would compute.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> import dask.array as da
+    >>> from agnograd.testing import forbid_compute
+    >>> with forbid_compute():
+    ...     lazy = ag.grad(lambda x: ag.sum(x * x))(da.ones(4, chunks=2))
+    >>> lazy.compute()
+    array([2., 2., 2., 2.])
+    """
     import dask
 
     def scheduler(graph: Any, keys: Any, **options: Any) -> Any:
@@ -249,6 +292,15 @@ def over_cases(
         Backends on which all but a few samples of each operation are marked slow.
     backends : tuple of str or None
         The only backends on which the test makes sense.
+
+    Examples
+    --------
+    >>> from agnograd.testing import over_cases, rows, runs
+    >>> @over_cases(lambda case: case.op.tier == "elementwise", precisions=("float64",))
+    ... def test_of_elements(agnograd_row, agnograd_case, agnograd_precision):
+    ...     agnograd_case.build(agnograd_row, agnograd_precision)
+    >>> next(runs(test_of_elements, rows(["numpy"]), "tanh")).id
+    'numpy-tanh-3-f8'
     """
 
     def decorate(test: Test) -> Test:

@@ -22,6 +22,12 @@ class Run:
         What the test is given.
     slow : bool
         Whether it is left out unless exhaustive runs are asked for.
+
+    Examples
+    --------
+    >>> from agnograd.testing import Run, cases, rows
+    >>> Run(rows(["numpy"])[0], cases("tanh")[0], "float32").id
+    'numpy-tanh-3-f4'
     """
 
     row: Row

@@ -35,11 +35,21 @@ class Case:
         Position of the sample.
     id : str
         What the sample is, in short: shapes, parameters.
+    few : bool
+        Whether it is one of the few that ``cases(few=True)`` gives.
+
+    Examples
+    --------
+    >>> from agnograd.testing import cases
+    >>> case = cases("tanh")[0]
+    >>> case.key, case.is_complex
+    (('tanh', 0), False)
     """
 
     op: Op
     number: int
     id: str
+    few: bool = False
 
     @property
     def sample(self) -> Sample:
@@ -81,6 +91,13 @@ class Arguments:
         Static parameters for NumPy and for the row.
     positions : tuple of int
         The arrays that have a derivative.
+
+    Examples
+    --------
+    >>> from agnograd.testing import cases, rows
+    >>> made = cases("tanh")[0].build(rows(["numpy"])[0])
+    >>> made.positions, made.primals[0].shape
+    ((0,), (3,))
     """
 
     op: Op
@@ -170,8 +187,7 @@ def cases(pattern: str = "*", *, few: bool = False) -> list[Case]:
     out: list[Case] = []
     for op in plugins.manager.operations().values():
         if any(fnmatch.fnmatchcase(op.name, p) for p in patterns):
-            found = _cases_of(op)
-            out += _few(found) if few else found
+            out += [case for case in _cases_of(op) if case.few or not few]
     return out
 
 
@@ -182,13 +198,14 @@ def _cases_of(op: Op) -> list[Case]:
         name = describe(op, sample)
         names[name] = names.get(name, 0) + 1
         out.append(Case(op, number, name if names[name] == 1 else f"{name}-{names[name]}"))
-    return out
+    few = _few(out)
+    return [replace(case, few=case in few) for case in out]
 
 
 def _few(found: list[Case]) -> list[Case]:
-    edges = [case for case in found if case.is_edge]
     plain = [case for case in found if not case.is_edge]
-    return [*[c for c in plain if not c.is_complex][:1], *[c for c in plain if c.is_complex][:1], *edges]
+    firsts = [[case for case in plain if case.is_complex is kind][:1] for kind in (False, True)]
+    return [*(case for case in found if case.is_edge), *firsts[0], *firsts[1]]
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
@@ -280,12 +297,26 @@ def build(op: Op, sample: Sample, row: Row, precision: str = DOUBLE) -> Argument
     Parameters
     ----------
     op : Op
+        The operation.
     sample : Sample
         In its parameters, ``dtype`` is the name of a dtype, ``device="same"`` the row's device, and a list in ``key``
         an array of indices.
     row : Row
+        Where they are made.
     precision : str
         ``float64``, or ``float32`` for that and complex64.
+
+    Returns
+    -------
+    Arguments
+
+    Examples
+    --------
+    >>> from agnograd.core.table import OPS
+    >>> from agnograd.testing import build, rows
+    >>> op = OPS["tanh"]
+    >>> build(op, op.samples[0], rows(["numpy"])[0], "float32").host[0].dtype
+    dtype('float32')
     """
     host = tuple(cast(x, precision) for x in draw(op, sample))
     arrays = tuple(row.asarray(x) if hasattr(x, "dtype") else x for x in host)
