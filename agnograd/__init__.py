@@ -65,9 +65,13 @@ from agnograd.tensors import Tensor
 from agnograd.transforms import grad, hvp, jvp, remat, stop_gradient, value_and_grad, vjp, vmap
 
 if _TYPE_CHECKING:
-    from agnograd import implicit, optimize, tree
+    from agnograd import dask, implicit, optimize, tree
+    from agnograd.compiler import compile, explain
     from agnograd.custom_rules import custom_gradient, custom_jvp, custom_vjp
+    from agnograd.dask.computing import compute, persist
     from agnograd.observation import observe
+    from agnograd.options import config, implicit_computes
+    from agnograd.progress import Progress
     from agnograd.raveling import ravel_tree
     from agnograd.testing import check_grads
     from agnograd.transforms import (
@@ -80,6 +84,7 @@ if _TYPE_CHECKING:
         print_saved_residuals,
         saved_residuals,
     )
+    from agnograd.viz import draw
 
 __version__ = "0.1.0"
 
@@ -87,19 +92,27 @@ __version__ = "0.1.0"
 _DEFAULT_TYPES = {"float": "real floating", "int": "integral", "cfloat": "complex floating"}
 
 # Imported when they are asked for: `import agnograd` is not to take longer for them.
-_MODULES = ("implicit", "optimize", "tree")
+_MODULES = ("dask", "implicit", "optimize", "tree")
 _LATER = {
+    "Progress": "progress",
     "check_grads": "testing",
+    "compile": "compiler",
+    "compute": "dask.computing",
+    "config": "options",
     "custom_gradient": "custom_rules",
     "custom_jvp": "custom_rules",
     "custom_vjp": "custom_rules",
+    "draw": "viz",
+    "explain": "compiler",
     "hessian": "transforms",
+    "implicit_computes": "options",
     "jacfwd": "transforms",
     "jacobian": "transforms",
     "jacrev": "transforms",
     "linear_transpose": "transforms",
     "linearize": "transforms",
     "observe": "observation",
+    "persist": "dask.computing",
     "print_saved_residuals": "transforms",
     "ravel_tree": "raveling",
     "saved_residuals": "transforms",
@@ -110,20 +123,27 @@ __all__ = [
     "Kernel",
     "Namespace",
     "ObserverSpec",
+    "Progress",
     "Tensor",
     "arange",
     "asarray",
     "autograd",
     "check_grads",
     "checkpoint",
+    "compile",
+    "compute",
     "concatenate",
+    "config",
     "custom_gradient",
     "custom_jvp",
     "custom_vjp",
+    "dask",
     "default_backend",
+    "draw",
     "empty",
     "enable_grad",
     "errors",
+    "explain",
     "eye",
     "full",
     "grad",
@@ -132,6 +152,7 @@ __all__ = [
     "hookspecs",
     "hvp",
     "implicit",
+    "implicit_computes",
     "inference_mode",
     "interop",
     "is_grad_enabled",
@@ -148,6 +169,7 @@ __all__ = [
     "observe",
     "ones",
     "optimize",
+    "persist",
     "plugins",
     "print_saved_residuals",
     "rand",

@@ -47,10 +47,11 @@ class Creation:
         if isinstance(obj, Array):
             out: Any = obj
             space = raw_space(obj)
-            if space is not self._space:
+            if space.origin is not self._space:
                 if space.is_scalar is None:
                     raise _mixed(self._space, space, obj)
-                out = OPS["to_backend"].call(obj, self._space.name)
+                # Nothing computes a lazy gradient unasked.
+                out = OPS["to_backend"].call(obj, self._space.name, lifted=self._space.lazy)
             if dtype is not None and out.dtype != dtype:
                 out = OPS["astype"].call(out, dtype)
             elif copy:
@@ -129,7 +130,7 @@ class Creation:
         raw = innermost(settled(x))
         if is_batched(x):
             return self._made("empty", x.shape, dtype=dtype or x.dtype, device=device or raw_space(raw).device(raw))
-        return self._made("empty_like", raw, dtype=dtype, device=device)
+        return made(raw_space(raw), "empty_like", raw, dtype=dtype, device=device)
 
     def _made(self, name: str, *args: Any, **options: Any) -> Tensor:
         return made(self._space, name, *args, **options)

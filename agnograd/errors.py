@@ -24,6 +24,9 @@ Every exception derives from `AgnogradError` and from the builtin that users cat
     ├── ForeignArrayError(TypeError)            an array of a library that no backend describes
     ├── EscapedError(RuntimeError)              a value outlived its transformation
     ├── BatchedValueError(TypeError, ValueError)        a value for each member of a batch, where one is needed
+    ├── TraceError(TypeError, ValueError, RuntimeError)     a function that cannot be compiled
+    ├── ImplicitComputeError(TypeError)         a lazy array would be computed, which was ruled out
+    ├── BlocksError(TypeError, ValueError)      blocks of dask's arrays that do not fit together
     ├── LevelError(RuntimeError)                a level of forward mode that is not open
     ├── TreeError(ValueError)                   trees of different structure, a vector that does not fit its tree
     ├── SparsityError(ValueError)               a sparsity that does not fit its Jacobian
@@ -134,6 +137,18 @@ class EscapedError(AgnogradError, RuntimeError):
 
 class BatchedValueError(AgnogradError, TypeError, ValueError):
     """Under vmap there is a value for each member of a batch, where one is needed, or a shape depends on it."""
+
+
+class TraceError(AgnogradError, TypeError, ValueError, RuntimeError):
+    """A function cannot be compiled as it is; the message says why, and where."""
+
+
+class ImplicitComputeError(AgnogradError, TypeError):
+    """A Python value was asked of a lazy array, where `agnograd.config` rules out that it is computed for that."""
+
+
+class BlocksError(AgnogradError, TypeError, ValueError):
+    """Blocks of arrays of dask do not fit together, or what a function of blocks returns does not fit them."""
 
 
 class LevelError(AgnogradError, RuntimeError):

@@ -30,6 +30,10 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     requires_grad : bool
         Whether to record what is done with the tensor.
 
+    Returns
+    -------
+    Tensor
+
     Raises
     ------
     NotDifferentiableError
@@ -71,6 +75,21 @@ def asarray(
 ) -> Any:
     """A tensor that shares memory with `obj` where it can; a tensor is returned as it is.
 
+    Parameters
+    ----------
+    obj : array, number or nested sequence
+        An array keeps its backend; anything else goes to the default one.
+    dtype, device : optional
+        As the backend calls them; by default those of `obj`, or the backend's own default.
+    copy : bool, optional
+        Whether to copy; by default where it is needed. ``False`` raises where it is.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
     Examples
     --------
     >>> import agnograd as ag
@@ -100,6 +119,19 @@ def _finished(raw: Any, requires_grad: bool) -> Tensor:
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones; sizes as separate arguments or as a tuple.
 
+    Parameters
+    ----------
+    *size : int, or one tuple of int
+        The shape.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
     Examples
     --------
     >>> import agnograd as ag
@@ -111,17 +143,80 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros; sizes as separate arguments or as a tuple."""
+    """Zeros; sizes as separate arguments or as a tuple.
+
+    Parameters
+    ----------
+    *size : int, or one tuple of int
+        The shape.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
     return _create("zeros", (shape_of(size),), dtype, device, requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor whose values are arbitrary until they are written."""
+    """A tensor whose values are arbitrary until they are written.
+
+    Parameters
+    ----------
+    *size : int, or one tuple of int
+        The shape.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.empty(2, 3).shape
+    (2, 3)
+    """
     return _create("empty", (shape_of(size),), dtype, device, requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Any:
-    """One value everywhere; a tensor as the value keeps its gradient."""
+    """One value everywhere; a tensor as the value keeps its gradient.
+
+    Parameters
+    ----------
+    size : int or tuple of int
+        The shape.
+    fill_value : number or Tensor
+        The value; a tensor of one element.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.full(3, 2.5)
+    tensor([2.5000, 2.5000, 2.5000])
+    """
     if isinstance(fill_value, Array):
         return namespace(raw_space(settled(fill_value)).name).full(size, fill_value, dtype=dtype)
     shape = (size,) if isinstance(size, int) else tuple(size)
@@ -129,29 +224,99 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 
 
 def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Evenly spaced values from a start to before a stop."""
+    """Evenly spaced values from a start to before a stop.
+
+    Parameters
+    ----------
+    *bounds : number
+        ``stop``, or ``start, stop``, or ``start, stop, step``.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.arange(2, 5)
+    tensor([2, 3, 4])
+    """
     return _create("arange", bounds, dtype, device, requires_grad)
 
 
 def linspace(
     start: Any, stop: Any, num: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """`num` evenly spaced values from `start` to `stop`, both included."""
+    """Evenly spaced values from `start` to `stop`, both included.
+
+    Parameters
+    ----------
+    start, stop : number
+        The first and the last value.
+    num : int
+        How many there are.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.linspace(0, 1, 3)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     return _create("linspace", (start, stop, num), dtype, device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones on the diagonal of a matrix."""
+    """Ones on the diagonal of a matrix.
+
+    Parameters
+    ----------
+    n, m : int
+        Rows and columns; by default as many columns as rows.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return _create("eye", (n, m), dtype, device, requires_grad)
 
 
-# -- random numbers: not in the standard, so NumPy's generator serves every backend ----------------------------------
+# -- random numbers: not in the standard, so NumPy's generator serves every backend that has no own -------------------
+
+_SEEDS = 2**31
 
 _generator: list[Any] = []
 
 
 def manual_seed(seed: int) -> None:
     """Start the random numbers of `randn` and `rand` from a seed.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed gives the same numbers again, on one backend.
 
     Examples
     --------
@@ -165,14 +330,18 @@ def manual_seed(seed: int) -> None:
     _generator[:] = [default_rng(seed)]
 
 
-def _random(draw: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+def _random(hook: str, draw: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     if not _generator:
         from numpy.random import default_rng
 
         _generator[:] = [default_rng()]
     space = spaces.named(default_backend())
-    values = getattr(_generator[0], draw)(shape_of(size))
     dtype = default_float(space) if dtype is None else dtype
+    own = getattr(space.backend, hook)
+    if own is not None:
+        seed = int(_generator[0].integers(_SEEDS))
+        return _finished(own(shape_of(size), dtype=dtype, device=device, seed=seed), requires_grad)
+    values = getattr(_generator[0], draw)(shape_of(size))
     if short(dtype) == "float32":
         values = values.astype("float32")  # here: there is less to move, and a library may have no double precision
     raw = space.backend.from_host(values)
@@ -180,10 +349,57 @@ def _random(draw: str, size: tuple[Any, ...], dtype: Any, device: Any, requires_
 
 
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Normally distributed values, drawn on the host from NumPy's generator (see `manual_seed`)."""
-    return _random("standard_normal", size, dtype, device, requires_grad)
+    """Normally distributed values.
+
+    They are the backend's own where it has such (``randn`` of `agnograd.hookspecs.Backend`): on dask nothing is drawn
+    before it is computed. Otherwise they are drawn on the host, from NumPy's generator. Backends differ in the values
+    for a seed, see `manual_seed`.
+
+    Parameters
+    ----------
+    *size : int, or one tuple of int
+        The shape.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.manual_seed(0)
+    >>> first = ag.randn(2, 3)
+    >>> ag.manual_seed(0)
+    >>> bool(ag.all(first == ag.randn(2, 3)))
+    True
+    """
+    return _random("randn", "standard_normal", size, dtype, device, requires_grad)
 
 
 def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Values drawn evenly from [0, 1), as `randn`."""
-    return _random("random", size, dtype, device, requires_grad)
+    """Values drawn evenly from [0, 1), as `randn`.
+
+    Parameters
+    ----------
+    *size : int, or one tuple of int
+        The shape.
+    dtype, device : optional
+        As the backend calls them; its own defaults otherwise.
+    requires_grad : bool
+        Whether to record what is done with the tensor.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.rand(2, 3).shape
+    (2, 3)
+    """
+    return _random("rand", "random", size, dtype, device, requires_grad)

@@ -147,6 +147,11 @@ def _async_steps(function: Callable[..., Any], mode: type[_Mode]) -> Callable[..
 class no_grad(_Mode):  # noqa: N801 - PyTorch's name
     """Record nothing within a block or function.
 
+    Parameters
+    ----------
+    function : callable, optional
+        What is decorated.
+
     Examples
     --------
     >>> import agnograd as ag
@@ -163,6 +168,11 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
 class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
     """Record again within a `no_grad` block.
 
+    Parameters
+    ----------
+    function : callable, optional
+        What is decorated.
+
     Examples
     --------
     >>> import agnograd as ag
@@ -178,7 +188,21 @@ class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
 
 
 class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
-    """`no_grad` by another name: values are immutable, so there is nothing more to save."""
+    """`no_grad` by another name: values are immutable, so there is nothing more to save.
+
+    Parameters
+    ----------
+    mode : bool
+        False leaves the mode as it is.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> x = ag.ones(2, requires_grad=True)
+    >>> with ag.inference_mode():
+    ...     (x * 2).requires_grad
+    False
+    """
 
     _variable = level._recording
     _mode = False
@@ -196,6 +220,7 @@ class set_grad_enabled:  # noqa: N801 - PyTorch's name
     Parameters
     ----------
     mode : bool
+        Whether to record.
 
     Examples
     --------
@@ -242,6 +267,11 @@ class zero_safe(_Mode):  # noqa: N801 - a mode, like those above
     A factor may be zero by coincidence, too: the gradient of ``(x**0.5)**2`` at 0 is 0 within the block, not 1. Nor
     does the block stop the warnings of NumPy, which computes the infinity and the product all the same.
 
+    Parameters
+    ----------
+    function : callable, optional
+        What is decorated.
+
     Examples
     --------
     >>> import agnograd as ag
@@ -259,5 +289,17 @@ class zero_safe(_Mode):  # noqa: N801 - a mode, like those above
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations on tensors that require grad are recorded now."""
+    """Whether operations on tensors that require grad are recorded now.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> with ag.no_grad():
+    ...     ag.is_grad_enabled()
+    False
+    """
     return level.records(level.ROOT)

@@ -42,7 +42,7 @@ hook newer than the oldest agnograd it supports marks it ``@hookimpl(optionalhoo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,13 +139,39 @@ class Backend:
     memory : callable or None
         ``memory()``, the bytes that its arrays hold now, and the most that they held since it was last asked; twice the
         former where nobody knows. For the observer ``memory``, which counts the sizes of results where this is None.
+    shape : callable or None
+        ``shape(x)``, the tuple that rules are told as the shape of an array, which may know more than sizes: that of
+        dask knows chunks, so that what is broadcast to it or embedded in zeros of it has the same.
+    seed : callable or None
+        ``seed(root)``, ones like the root of a backward pass; by default the namespace's ``ones``. A lazy backend may
+        give a number by name, of which no array is made.
+    settle : callable or None
+        ``settle(g, like)``, a gradient as users get it, of the array `like`, or of nobody knows which for None: where
+        cotangents may be products by name, or in other chunks than their arrays, they become ordinary here.
+    finish : callable or None
+        ``finish(gradients)``, all that one pass has found, after `settle`, which it needs: the same values in a form
+        that is cheaper to compute. That of dask reads data again where it would wait in memory for a reduction of it.
     describe : callable or None
         ``describe(x)``, the part of a tensor's text that stands for the values, or None for the usual one, of which
         only what is shown is moved to the host. It must not compute a lazy array and must not move a large one.
-    randn : callable or None
-        ``randn(shape, dtype, seed)``, normally distributed values; by default NumPy's, moved to the backend.
+    hold : callable or None
+        ``hold(arrays, question)``, lazy arrays computed and kept where their chunks are, and whether the element of
+        `question` is true, in one go: for iterations that look at a value in each step, and go on from there.
+    randn, rand : callable or None
+        ``randn(shape, dtype=..., device=..., seed=...)``, normally distributed values for `agnograd.randn`, and evenly
+        distributed ones from [0, 1) for `agnograd.rand`. The seed is a number below 2**31, another for each call, drawn
+        from the one that users gave; the device is None where they named none. By default NumPy's, moved to the
+        backend.
     is_scalar : callable or None
         ``is_scalar(x)``: whether a value may be taken as a Python scalar by other backends.
+    lifts : mapping
+        Names of backends whose arrays, up to a number of bytes, become arrays of this one where both meet in an
+        operation. For lazy backends: parameters in memory beside data that are not. A gradient does not come back from
+        there unasked, since its values would have to be computed.
+    generator : str
+        What makes code of a program that `agnograd.compile` has recorded, ``"module:function"``: takes an
+        `agnograd.compiler.program.Program` and returns an `agnograd.compiler.source.Code`. By default the program is
+        replayed call by call.
     doc, url : str
         A sentence for listings, and where the library is documented.
 
@@ -173,9 +199,17 @@ class Backend:
     kernels: Callable[[], Mapping[str, Callable[..., Any]]] | None = None
     synchronise: Callable[[], None] | None = None
     memory: Callable[[], tuple[int, int]] | None = None
+    shape: Callable[[Array], tuple[int, ...]] | None = None
+    seed: Callable[[Array], Array] | None = None
+    settle: Callable[[Array, Array | None], Array] | None = None
+    finish: Callable[[Sequence[Array]], Sequence[Array]] | None = None
+    hold: Callable[[Sequence[Array], Array], tuple[Sequence[Array], bool]] | None = None
     describe: Callable[[Array], str | None] | None = None
     randn: Callable[..., Array] | None = None
+    rand: Callable[..., Array] | None = None
     is_scalar: Callable[[Array], bool] | None = None
+    generator: str = ""
+    lifts: Mapping[str, int] = field(default_factory=dict, hash=False)
     doc: str = ""
     url: str = ""
 
@@ -211,11 +245,22 @@ class Kernel:
         Name of the backend.
     body : callable
         ``body(*arrays, **params)`` on the backend's raw arrays.
+    optional : bool
+        Whether the backend may be missing, since another distribution describes it: then the kernel is left aside
+        without a word. Where the backend is described, an unknown operation is an error as ever.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from agnograd.hookspecs import Kernel
+    >>> Kernel(op="linalg.cholesky", backend="numpy", body=np.linalg.cholesky).op
+    'linalg.cholesky'
     """
 
     op: str
     backend: str
     body: Callable[..., Any]
+    optional: bool = False
 
     @property
     def name(self) -> str:

@@ -301,7 +301,20 @@ def _namespace_of(space: Space, api_version: str | None) -> Namespace:
 
 
 def default_backend() -> str:
-    """Name of the backend that serves creation functions now."""
+    """Name of the backend that serves creation functions now.
+
+    Returns
+    -------
+    str
+        That of `use_backend` in this thread or task, else of `set_default_backend`, else of the environment variable
+        ``AGNOGRAD_BACKEND``, else ``"numpy"``.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.default_backend()
+    'numpy'
+    """
     chosen = _default.get()
     if chosen is not None:
         return chosen
@@ -311,10 +324,20 @@ def default_backend() -> str:
 def set_default_backend(name: str) -> None:
     """Choose the backend of creation functions for the process.
 
+    Parameters
+    ----------
+    name : str
+        Name of the backend.
+
     Raises
     ------
     UnknownBackendError, BackendUnavailableError
         If it cannot be used; the default stays what it was.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.set_default_backend("numpy")
     """
     spaces.named(name)
     _process_default[:] = [name]
@@ -323,6 +346,16 @@ def set_default_backend(name: str) -> None:
 @contextmanager
 def use_backend(name: str) -> Iterator[Namespace]:
     """Choose the backend of creation functions within a block, in this thread or asyncio task.
+
+    Parameters
+    ----------
+    name : str
+        Name of the backend.
+
+    Yields
+    ------
+    Namespace
+        Its namespace.
 
     Examples
     --------
@@ -344,14 +377,18 @@ def default_float(space: Space) -> Any:
     return space.module.__array_namespace_info__().default_dtypes(device=None)["real floating"]
 
 
-def to_backend(x: Any, name: str) -> Any:
+def to_backend(x: Any, name: str, *, lifted: bool = False) -> Any:
     """Convert an array or tensor to another backend, through host memory; the gradient travels back.
 
     Parameters
     ----------
     x : Tensor or array
+        What to convert.
     name : str
         The backend to convert to.
+    lifted : bool
+        Leave the gradient in the other backend: a lazy one would have to compute it on its way back. That is how small
+        arrays in memory are taken into a lazy backend where both meet in an operation.
 
     Examples
     --------
@@ -365,7 +402,7 @@ def to_backend(x: Any, name: str) -> Any:
         return target.backend.from_host(spaces[type(x)].backend.to_host(x))
     if spaces[type(innermost(x))] is target:
         return x
-    return OPS["to_backend"].call(x, name)
+    return OPS["to_backend"].call(x, name, lifted=True) if lifted else OPS["to_backend"].call(x, name)
 
 
 def _default_array(x: Any) -> Any:

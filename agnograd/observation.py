@@ -15,8 +15,8 @@ def observe(name: str, **options: Any) -> Iterator[Any]:
     """Have an observer watch the operations that this thread or task runs within a block.
 
     ``timing`` and ``memory`` come with agnograd: how long operations and their derivative rules take, and what they
-    allocate, for each operation and backend. Plugins add others (`agnograd.hookspecs.ObserverSpec`). Without a block
-    nothing is paid for them.
+    allocate, for each operation and backend. ``timeline`` notes each call by itself, for `agnograd.viz`. Plugins add
+    others (`agnograd.hookspecs.ObserverSpec`). Without a block nothing is paid for them.
 
     Parameters
     ----------

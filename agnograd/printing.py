@@ -76,6 +76,13 @@ def _members(value: Any) -> str:
     return f"size={value._array.shape[0]}, level={value.level.serial} of {value.level.name}"
 
 
+def _html(tensor: Any) -> str:
+    from agnograd.viz import tensor_html  # loaded by the first notebook that shows a tensor
+
+    return tensor_html(tensor)
+
+
 Tensor.__repr__ = tensor_text  # type: ignore[method-assign]
 Dual.__repr__ = tensor_text  # type: ignore[method-assign]
 Batched.__repr__ = tensor_text  # type: ignore[method-assign]
+Array._repr_html_ = _html  # type: ignore[attr-defined]

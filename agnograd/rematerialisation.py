@@ -24,6 +24,7 @@ from agnograd.core.facts import describe
 from agnograd.core.kept import kept_outputs
 from agnograd.core.level import records, revisiting
 from agnograd.core.nodes import NOTHING, Node, Reverse, is_leaf, leaf_of, new_leaf, wrap
+from agnograd.core.observing import AGAIN, stage
 from agnograd.core.op import Variant
 from agnograd.core.saved import current_pair, hold, released, saved_tensors_hooks
 from agnograd.core.table import OPS, find
@@ -192,7 +193,7 @@ class _Frame:
             return x
 
         args, kwargs = self.arguments()
-        with _revisiting(), enable_grad(), kept_outputs(self.save, iter(self.kept)):
+        with stage(AGAIN), _revisiting(), enable_grad(), kept_outputs(self.save, iter(self.kept)):
             try:
                 with saved_tensors_hooks(pack, _same):
                     self.function(*args, **kwargs)

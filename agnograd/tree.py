@@ -82,6 +82,7 @@ def register_pytree_node(
     Parameters
     ----------
     cls : type
+        The class.
     flatten_func : callable
         Instance to ``(children, auxiliary data)``; the latter is hashable and part of the structure.
     unflatten_func : callable

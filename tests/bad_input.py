@@ -46,6 +46,8 @@ BUILTINS = {
     errors.MixedDevicesError: ValueError,
     errors.ForeignArrayError: TypeError,
     errors.EscapedError: RuntimeError,
+    errors.ImplicitComputeError: TypeError,
+    errors.BlocksError: (TypeError, ValueError),
     errors.LevelError: RuntimeError,
     errors.TreeError: ValueError,
     errors.SparsityError: ValueError,

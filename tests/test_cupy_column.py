@@ -17,10 +17,11 @@ TESTS = [str(HERE / place) for place in PLACES]
 SECONDS = 1800
 # Each is compiled once on the emulator: what the column may cost a machine that has compiled none yet.
 MOST_KERNELS = 350
+MOST_KERNELS_ON_DASK = 100
 
 
-def run_column(*options):
-    command = [sys.executable, "-m", "pytest", *TESTS, "--agnograd-backends=cupy", "-q", *options]
+def run_column(*options, tests=TESTS):
+    command = [sys.executable, "-m", "pytest", *tests, "--agnograd-backends=cupy", "-q", *options]
     command += ["-p", "no:cacheprovider"]
     # Plugins test theirs: what is installed here must not change the counts.
     env = {**os.environ, "AGNOGRAD_DISABLE_PLUGINS": "*"}
@@ -42,6 +43,14 @@ def test_column(record_property, capsys):
         assert int(found[1]) < MOST_KERNELS
     with capsys.disabled():
         sys.stdout.write(f"\ncupy column: {text.strip().splitlines()[-1]}\n{found[0] if found else 'on a GPU'}\n")
+
+
+def test_dask_arrays_with_chunks_of_cupy():
+    pytest.importorskip("dask.array")
+    text = run_column(tests=[str(HERE / "dask" / "test_cupy_chunks.py")])
+    assert int(re.search(r"(\d+) passed", text)[1]) > 20
+    found = re.search(r"launches of (\d+) kernels", text)
+    assert found is None or int(found[1]) < MOST_KERNELS_ON_DASK
 
 
 @pytest.mark.slow

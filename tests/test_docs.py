@@ -12,9 +12,12 @@ from agnograd import plugins
 
 ROOT = Path(__file__).parent.parent
 # The tutorial for plugins runs where its plugin is: test_plugin_tutorial.py.
+# Pages without code, those that Sphinx executes while it builds them, and those that it writes.
+OTHERS = re.compile(r"plugin_tutorial|index|/reference/|/_build/|/gallery/|explanation/engine|tutorials/looking")
 PAGES = [
     ROOT / "README.md",
-    *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "plugin_tutorial.md"),
+    ROOT / "docs" / "index.md",
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if not OTHERS.search(page.as_posix())),
 ]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPTIONAL = ("dask", "cupy", "strict")
@@ -33,7 +36,7 @@ def runnable(page):
             yield text[: block.start(1)].count("\n"), block[1]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_code_of_a_page_gives_the_outputs_that_it_shows(page):
     variables = {}
     report = []

@@ -55,8 +55,18 @@ def backward(
         Outputs; their contributions are summed.
     grad_tensors : array or sequence of arrays, optional
         Their cotangents; None for tensors of one element.
-    retain_graph, create_graph, inputs
-        As in `Tensor.backward`; a dictionary of inputs stands for its values.
+    retain_graph, create_graph : bool
+        As in `Tensor.backward`.
+    inputs : Tensor, sequence or dict of them, optional
+        As in `Tensor.backward`; a dictionary stands for its values.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> x = ag.tensor([1.0, 2.0], requires_grad=True)
+    >>> ag.autograd.backward([ag.sum(x * x), ag.sum(x)])
+    >>> x.grad
+    tensor([3., 5.])
     """
     roots, seeds = _outputs(tensors, grad_tensors, "backward")
     run_backward(roots, seeds, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)

@@ -21,6 +21,15 @@ class set_detect_anomaly:  # noqa: N801 - PyTorch's name
         Whether a NaN or an infinity in a gradient raises.
     check_forward : bool
         Whether one that an operation computes raises, too. Everything is recorded on a slow path then.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> with ag.autograd.set_detect_anomaly(True):
+    ...     x = ag.tensor([4.0], requires_grad=True)
+    ...     ag.sum(ag.sqrt(x)).backward()
+    >>> x.grad
+    tensor([0.2500])
     """
 
     def __init__(

@@ -131,7 +131,9 @@ def gradgradcheck(
 
     Parameters
     ----------
-    func, inputs
+    func : callable
+        As in `gradcheck`.
+    inputs : Tensor or sequence of Tensor
         As in `gradcheck`.
     grad_outputs : Tensor or sequence of Tensor, optional
         Cotangents of the outputs that require grad; by default random ones, by which it is differentiated, too.
@@ -139,7 +141,9 @@ def gradgradcheck(
         Whether random cotangents are every other element of an array.
     check_fwd_over_rev, check_rev_over_rev : bool
         Which modes to check. For the first, the function runs inside transformations.
-    eps, atol, rtol, raise_exception, nondet_tol, check_undefined_grad, check_grad_dtypes, check_batched_grad, fast_mode
+    eps, atol, rtol, nondet_tol : float
+        As in `gradcheck`.
+    raise_exception, check_undefined_grad, check_grad_dtypes, check_batched_grad, fast_mode : bool
         As in `gradcheck`.
 
     Returns

@@ -21,20 +21,29 @@ from agnograd.core.kept import kept
 from agnograd.core.level import Level, anomaly_checks, recording, records
 from agnograd.core.nodes import NOTHING, Node, Reverse, Static, as_wrapper, classes, next_number, projected, wrap
 from agnograd.core.op import Op, Variant
-from agnograd.core.operands import SCALARS, explained, one_backend
+from agnograd.core.operands import SCALARS, explained, lifted, one_backend
 from agnograd.core.saved import packed
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled, steady
-from agnograd.errors import ForeignArrayError, GradientLostError, MissingRuleError
+from agnograd.errors import ForeignArrayError, GradientLostError, MissingRuleError, MixedBackendsError
 
 Call = Callable[..., Any]
 
 
-def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: bool = False) -> Any:
+def apply(
+    op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: bool = False, within: bool = False
+) -> Any:
     """Run an operation at the highest level among its operands.
 
     Raw arrays give a raw array. Operands of lower levels are constants to the level; an operand of a level that is
     not recorded now is replaced by what it holds.
+
+    Parameters
+    ----------
+    operator : bool
+        Return NotImplemented for an operand of an unknown type.
+    within : bool
+        Whether this is the part of a level in a call that is under way: arrays of two backends are its caller's matter.
     """
     found = operands
     for x in operands:
@@ -48,7 +57,7 @@ def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: b
             found = tuple([_lowered(x, level) for x in found])
             level, first = _level(found, static)
         if level is None:
-            ans = _constant(op, found, params, any([isinstance(x, Array) for x in operands]))
+            ans = _constant(op, found, params, any([isinstance(x, Array) for x in operands]), within)
         elif isinstance(first, Reverse):
             data = tuple([_lowered(x, level) for x in found])
             ans = record(op, found, data, params, _below(op, data, params), level)
@@ -62,6 +71,11 @@ def apply(op: Op, operands: tuple[Any, ...], params: dict[str, Any], operator: b
         if operator:
             return NotImplemented
         raise
+    except MixedBackendsError:
+        together = None if within else lifted(operands)
+        if together is None:
+            raise
+        return apply(op, together, params, operator)
     if op.view is not None and isinstance(ans, Array) and isinstance(operands[0], Array):
         attach(ans, operands[0], op, params)
     return ans
@@ -80,7 +94,7 @@ def _below(op: Op, data: tuple[Any, ...], params: dict[str, Any]) -> Any:
             ans = on_members(op, data)
             if ans is not None:
                 return ans
-    return apply(op, data, params)
+    return apply(op, data, params, within=True)
 
 
 def on_members(op: Op, operands: Sequence[Any]) -> Any:
@@ -154,12 +168,12 @@ def _lowered(x: Any, level: Level) -> Any:
     return x
 
 
-def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped: bool) -> Any:
+def _constant(op: Op, operands: tuple[Any, ...], params: dict[str, Any], wrapped: bool, within: bool) -> Any:
     """Operands of no level: raw arrays, Python scalars and tensors that are constants."""
     data = tuple([x._array if isinstance(x, Array) else x for x in operands]) if wrapped else operands
     body = body_of(op, data)
     if body is None:
-        data = one_backend(op, data)
+        data = one_backend(op, data, within)
         if not data:
             msg = f"{op.name} needs at least one array"
             raise TypeError(msg)
@@ -295,43 +309,39 @@ def saver(variant: Variant) -> Saver:
 
 
 def _make_saver(variant: Variant) -> Saver:
-    getters = [_getter(variant.op, name) for name in variant.names]
-    container: Any = tuple if any(n == "ans" or n in variant.op.arrays for n in variant.names) else Static
-    if not getters:
+    names = variant.names
+    if not names:
         return lambda data, params, ans: NOTHING
-    if len(getters) == 1:
-        (get,) = getters
-        return lambda data, params, ans: container((get(data, params, ans),))
-    if len(getters) == 2:
-        get1, get2 = getters
-        return lambda data, params, ans: container((get1(data, params, ans), get2(data, params, ans)))
-
-    def save(data: tuple[Any, ...], params: dict[str, Any], ans: Any) -> tuple[Any, ...]:
-        return container([get(data, params, ans) for get in getters])  # type: ignore[no-any-return]
-
-    return save
+    container: Any = tuple if any(n == "ans" or n in variant.op.arrays for n in names) else Static
+    # Written as one function, which runs as often as the operation itself.
+    values = "".join(f"{_read(variant.op, name)}, " for name in names)
+    packed = f"({values})" if container is tuple else f"container(({values}))"
+    return _written(variant.op, packed, container)
 
 
 @functools.cache
 def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any], Any]:
+    return _written(op, _read(op, name))
+
+
+def _written(op: Op, expression: str, container: Any = tuple) -> Callable[..., Any]:
+    scope = {"spec": spec, "container": container, "defaults": op.defaults}
+    return eval(f"lambda data, params, ans: {expression}", scope)  # type: ignore[no-any-return]
+
+
+def _read(op: Op, name: str) -> str:
+    """What a rule asked for by name, as an expression of ``data``, ``params`` and ``ans``."""
     if name in op.statics:
-        default = op.defaults.get(name)
-        return lambda data, params, ans: params.get(name, default)
+        return f"params.get({name!r}, defaults.get({name!r}))" if name in op.defaults else f"params.get({name!r})"
     if name == "ans":
-        return lambda data, params, ans: ans
+        return "ans"
     if name == "ans_spec":
-        if op.outputs > 1:
-            return lambda data, params, ans: tuple([spec(x) for x in ans])
-        return lambda data, params, ans: spec(ans)
+        return "spec(ans)" if op.outputs == 1 else "tuple([spec(x) for x in ans])"
     if op.variadic:
-        if name == "arrays":
-            return lambda data, params, ans: data
-        return lambda data, params, ans: tuple([spec(x) for x in data])
+        return "data" if name == "arrays" else "tuple([spec(x) for x in data])"
     if name in op.arrays:
-        place = op.arrays.index(name)
-        return lambda data, params, ans: data[place]
-    place = op.arrays.index(name.removesuffix("_spec"))
-    return lambda data, params, ans: spec(data[place])
+        return f"data[{op.arrays.index(name)}]"
+    return f"spec(data[{op.arrays.index(name.removesuffix('_spec'))}])"
 
 
 def spec(x: Any) -> Spec:

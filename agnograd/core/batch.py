@@ -68,7 +68,20 @@ Batched.handle_class = new_class("Batched", (Batched,), "A batch that was writte
 
 
 class Mapped:
-    """A static parameter, or a part of one, that differs from member to member: its values, the batch axis first."""
+    """A static parameter, or a part of one, that differs from member to member: its values, the batch axis first.
+
+    Attributes
+    ----------
+    array : array
+        The values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from agnograd.hookspecs import Mapped
+    >>> Mapped(np.asarray([1, 2, 3])).array.shape
+    (3,)
+    """
 
     __slots__ = ("array",)
 

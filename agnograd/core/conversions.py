@@ -16,11 +16,11 @@ from agnograd.core.batch import check_single, detached
 from agnograd.core.facts import describe, raw_space
 from agnograd.core.forward import Dual
 from agnograd.core.inplace import set_item
-from agnograd.core.level import records
+from agnograd.core.level import implicit_compute, records
 from agnograd.core.nodes import Reverse
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
-from agnograd.errors import GradientLostError, GradientLostWarning
+from agnograd.errors import GradientLostError, GradientLostWarning, ImplicitComputeError
 
 _warned_sites: set[tuple[str, int]] = set()
 
@@ -40,19 +40,50 @@ def _raw(x: Array, what: str) -> Any:
     return innermost(value)
 
 
+class Computes:
+    """How often a lazy array was computed because a Python value or a NumPy array was asked of it."""
+
+    count = 0
+
+
+def _eager(raw: Any, what: str) -> Any:
+    """The backend of a raw array whose values are asked for.
+
+    Raises
+    ------
+    ImplicitComputeError
+        If it would have to be computed for that, and options rule that out.
+    """
+    space = raw_space(raw)
+    if space.lazy:
+        if not implicit_compute.get():
+            msg = (
+                f"{what} would compute a lazy array ({describe(raw)}), and agnograd.config(implicit_compute=False) is "
+                f"set. Keep to operations on arrays, with where() for a branch, or compute it together with all else "
+                f"that is wanted, in one pass over the data: agnograd.compute(loss, x.grad)."
+            )
+            raise ImplicitComputeError(msg)
+        Computes.count += 1
+    return space.backend
+
+
 def item(self: Array) -> Any:
     """The value of an array of one element as a Python scalar."""
-    if self.size not in (1, None):
-        msg = f"an array of shape {self.shape} has no single value: item() needs exactly one element"
+    return _item(self, "item()")
+
+
+def _item(x: Array, what: str) -> Any:
+    if x.size not in (1, None):
+        msg = f"an array of shape {x.shape} has no single value: {what} needs exactly one element"
         raise ValueError(msg)
-    raw = _raw(self, "item()")
-    return raw_space(raw).backend.to_scalar(raw)
+    raw = _raw(x, what)
+    return _eager(raw, what).to_scalar(raw)
 
 
 def tolist(self: Array) -> Any:
     """The values as nested lists of Python scalars."""
     raw = _raw(self, "tolist()")
-    return raw_space(raw).backend.to_host(raw).tolist()
+    return _eager(raw, "tolist()").to_host(raw).tolist()
 
 
 def array(self: Array, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -73,7 +104,7 @@ def array(self: Array, dtype: Any = None, copy: bool | None = None) -> Any:
         )
         raise GradientLostError(msg)
     raw = innermost(value)
-    return raw_space(raw).backend.to_array(raw, dtype, copy)
+    return _eager(raw, "numpy.asarray").to_array(raw, dtype, copy)
 
 
 def dlpack(
@@ -97,7 +128,9 @@ def dlpack(
         msg = f"an array that carries a gradient cannot be exported ({describe(value)}): use detach() for the values"
         raise GradientLostError(msg)
     raw = innermost(value)
-    return raw_space(raw).backend.to_dlpack(raw, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+    return _eager(raw, "an export through DLPack").to_dlpack(
+        raw, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
+    )
 
 
 def dlpack_device(self: Array) -> Any:
@@ -122,7 +155,7 @@ def _scalar(x: Array, convert: Callable[[Any], Any]) -> Any:
             )
             warnings.warn(msg, GradientLostWarning, stacklevel=3)
             _warned_sites.add(site)  # not where the warning is an error: that is raised every time
-    return convert(item(value))
+    return convert(_item(value, f"{convert.__name__}()"))
 
 
 def _float(self: Array) -> float:
@@ -148,8 +181,7 @@ def _bool(self: Array) -> bool:
     if self.size not in (1, None):
         msg = f"the truth value of an array of shape {self.shape} is ambiguous: use any() or all()"
         raise ValueError(msg)
-    check_single(self, "a truth value")
-    return bool(item(self))
+    return bool(_item(self, "a truth value"))
 
 
 def _getitem(self: Array, key: Any) -> Any:

@@ -12,7 +12,23 @@ Array = Any
 
 
 class Spec(NamedTuple):
-    """What a rule may know of an array that is not kept."""
+    """What a rule may know of an array that is not kept.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype, device : object
+        As its backend calls them.
+    backend : str
+        Name of the backend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from agnograd.hookspecs import Spec
+    >>> Spec((2, 3), np.dtype("float32"), "cpu").shape
+    (2, 3)
+    """
 
     shape: tuple[int, ...]
     dtype: Any
@@ -68,7 +84,28 @@ class Outputs:
 
 
 def fit(xp: Any, g: Array, spec: Spec) -> Array:
-    """Bring a cotangent to the shape and dtype of its primal: sum broadcast axes, drop an imaginary part, cast."""
+    """Bring a cotangent to the shape and dtype of its primal: sum broadcast axes, drop an imaginary part, cast.
+
+    Parameters
+    ----------
+    xp : namespace
+        That of the cotangent.
+    g : array
+        The cotangent.
+    spec : Spec
+        Shape and dtype of the primal.
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from agnograd.hookspecs import Spec, fit
+    >>> fit(np, np.ones((2, 3)), Spec((3,), np.dtype("float64"), "cpu"))
+    array([2., 2., 2.])
+    """
     if type(g) is Partial:
         # What indexing keeps is of its array's dtype, and the whole of its array's shape.
         return g

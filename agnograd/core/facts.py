@@ -41,5 +41,6 @@ def describe(x: Any) -> str:
 
 
 def short(x: Any) -> str:
-    """The name of a dtype or device without its module."""
-    return str(x).rpartition(".")[2]
+    """The name of a dtype or device without its module; of one that has no name, that of its type."""
+    text = str(x)
+    return type(x).__name__ if text == object.__repr__(x) else text.rpartition(".")[2]

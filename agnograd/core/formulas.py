@@ -65,15 +65,22 @@ def keepdims_of(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
 
 def expand(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
     """A reduction's output repeated to the shape of its input."""
-    return xp.broadcast_to(keepdims_of(xp, g, shape, axis) if g.shape else g, tuple(shape))
+    return xp.broadcast_to(keepdims_of(xp, g, shape, axis) if g.shape else g, shape)
 
 
-def count(shape: Sequence[int], axis: Axis) -> int:
-    """Number of elements that a reduction combines."""
-    total = 1
+def count(shape: Sequence[int | None], axis: Axis) -> float:
+    """Number of elements that a reduction combines; NaN where a size is not known."""
+    total: float = 1
     for a in axes_of(axis, len(shape)):
-        total *= shape[a]
+        n = shape[a]
+        total *= math.nan if n is None else n
     return total
+
+
+def elements(g: Array, shape: Any, axis: Axis) -> Any:
+    """The same beside a cotangent; an array where the backend has to count them, which its shapes can."""
+    total = count(shape, axis)
+    return shape.elements(axes_of(axis, len(shape)), g.dtype) if math.isnan(total) else total
 
 
 def broadcast_shapes(*shapes: tuple[int | None, ...]) -> tuple[int | None, ...]:

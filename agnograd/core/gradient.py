@@ -131,6 +131,8 @@ def seed(root: Array, gradient: Any, position: int = 0) -> Any:
                 f"gradient= with that shape, or reduce it first, for example with .sum()."
             )
             raise NonScalarError(msg)
+        if space.seed is not None:
+            return space.seed(innermost(root))
         return space.ones(tuple(root.shape), dtype=dtype, device=space.device(innermost(root)))
     if not isinstance(gradient, Array) and spaces.known(type(gradient)) is None:
         msg = (
@@ -308,10 +310,17 @@ def listed(tensors: Any, name: str, function: str) -> list[Any]:
 
 def accumulate(results: dict[Node, Any], create_graph: bool) -> None:
     """Add cotangents into the ``grad`` of the leaves that they belong to."""
+    if not create_graph and not observing.count:
+        _accumulate_all(results, create_graph)
+        return
     with _mode(create_graph), observing.going_back() if observing.count else nullcontext():
-        for node, g in results.items():
-            if is_leaf(node):
-                _accumulate(node, g, create_graph)
+        _accumulate_all(results, create_graph)
+
+
+def _accumulate_all(results: dict[Node, Any], create_graph: bool) -> None:
+    for node, g in results.items():
+        if is_leaf(node):
+            _accumulate(node, g, create_graph)
 
 
 def _accumulate(node: Node, g: Any, create_graph: bool) -> None:
@@ -323,11 +332,11 @@ def _accumulate(node: Node, g: Any, create_graph: bool) -> None:
 def add_to_grad(tensor: Any, g: Any, create_graph: bool) -> None:
     """Add a cotangent to the ``grad`` of a tensor."""
     with _accumulating:
-        new = g if isinstance(g, Array) else wrap(g, None)
         old = getattr(tensor, "_grad", None)
+        new = g if isinstance(g, Array) else wrap(g, None)
         if old is None:
             # An object of its own: a cotangent may belong to several tensors, and to whoever gave it.
-            tensor._grad = copy(new) if isinstance(g, Reverse) else new
+            tensor._grad = copy(g) if isinstance(g, Reverse) else new
         elif create_graph or _transformed(old) or _transformed(new):
             tensor._grad = OPS["add"].call(old, new)
         else:

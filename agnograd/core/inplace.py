@@ -12,12 +12,14 @@ from typing import Any
 
 from agnograd.core.apply import record
 from agnograd.core.array import Array
-from agnograd.core.facts import describe, short
+from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.level import recording, records
 from agnograd.core.nodes import classes, is_leaf
+from agnograd.core.operands import SCALARS
 from agnograd.core.table import OPS, spaces
+from agnograd.core.trace import Traced
 from agnograd.core.views import assign, count_write, make_stale, move_retained, root_of, settled
-from agnograd.errors import InplaceError
+from agnograd.errors import InplaceError, MixedBackendsError
 
 
 def check_writable(x: Array) -> None:
@@ -37,17 +39,34 @@ def set_item(x: Array, key: Any, value: Any) -> None:
     if type(x) is classes.owner and _write_owned(x, key, value):
         return
     check_writable(x)
-    assign(x, OPS["setitem"].call(settled(x), value, key=key))
+    new = OPS["setitem"].call(settled(x), value, key=key)
+    _check_backend(x, new, "x[key] = value")
+    assign(x, new)
     if type(x) is classes.plain and not hasattr(x, "_view") and spaces[type(x._array)].writeable:
         # The array is a fresh copy that nobody else has seen: as long as that lasts, writes go into it.
         x.__class__ = classes.owner
+
+
+def _check_backend(x: Array, new: Any, what: str) -> None:
+    """Refuse to make an array one of another backend, into which its value was lifted, by writing to it."""
+    old, space = raw_space(x), raw_space(new)
+    if space.origin is not old.origin:
+        msg = (
+            f"{what} would make an array of {old.name!r} ({describe(x)}) one of {space.name!r}. Convert the value with "
+            f"agnograd.to_backend(value, {old.name!r}), which computes a lazy one."
+        )
+        raise MixedBackendsError(msg)
 
 
 def _write_owned(x: Any, key: Any, value: Any) -> bool:
     """Write into the buffer that `x` alone knows, where nothing needs the value that it had."""
     data = classes.owned_array(x)
     operand = value._array if type(value) is classes.plain else value
-    if isinstance(operand, Array) or any(isinstance(k, Array) for k in (key if type(key) is tuple else (key,))):
+    if isinstance(operand, (Array, Traced)) or any(
+        isinstance(k, Array) for k in (key if type(key) is tuple else (key,))
+    ):
+        return False
+    if type(operand) not in SCALARS and spaces.known(type(operand)) not in (spaces[type(data)], None):
         return False
     node = x._node if x._node is not None else getattr(value, "_node", None)
     if node is not None:
@@ -72,6 +91,7 @@ def write(x: Array, other: Any, operation: Callable[..., Any]) -> Any:
     new = operation(x, other)
     if new is NotImplemented:
         return NotImplemented
+    _check_backend(x, new, "an in-place operator")
     if new.shape != shape:
         msg = (
             f"an in-place operator cannot change a shape: the result has shape {new.shape}, the array {shape}. "

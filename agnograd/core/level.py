@@ -74,6 +74,10 @@ reset_recording = _recording.reset
 zero_safety: ContextVar[bool] = ContextVar("agnograd_zero_safety", default=False)
 
 
+# Whether what asks for a Python value, or a NumPy array, computes a lazy array.
+implicit_compute: ContextVar[bool] = ContextVar("agnograd_implicit_compute", default=True)
+
+
 # What anomaly mode looks for in values and gradients (`agnograd.core.anomaly.Checks`), or None.
 anomaly_checks: ContextVar[Any] = ContextVar("agnograd_anomaly_checks", default=None)
 

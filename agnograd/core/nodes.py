@@ -42,6 +42,13 @@ class Node:
         The other parents; None if there is one parent only.
     level : Level
         The level that recorded it.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> y = ag.sin(ag.ones(2, requires_grad=True))
+    >>> y.grad_fn.name(), [node.name() for node, _ in y.grad_fn.next_functions]
+    ('SinBackward0', ['AccumulateGrad'])
     """
 
     __slots__ = ("__weakref__", "first", "level", "metadata_", "number", "saved", "second", "variant")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 FORWARD, BACKWARD, TANGENT = PHASES = ("forward", "backward", "tangent")
 
@@ -28,6 +28,14 @@ class Call(NamedTuple):
     phase : str
         ``"forward"`` for the operation itself, ``"backward"`` for its rule in a pass back and all else that such a pass
         runs, ``"tangent"`` for its rule in forward mode.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> with ag.observe("timing") as timing:
+    ...     _ = ag.exp(ag.ones(2))
+    >>> list(timing.times)
+    [Call(op='exp', backend='numpy', phase='forward')]
     """
 
     op: str
@@ -36,6 +44,18 @@ class Call(NamedTuple):
 
 
 Watch = Callable[[Call, Callable[[], Any]], Any]
+AGAIN = "again"
+
+
+class Follower(Protocol):
+    """What hears of long work: `agnograd.progress`."""
+
+    def stage(self, kind: str, count: Callable[[], int]) -> AbstractContextManager[None]:
+        """A context for a pass back, of which `count` tells the number of rules, or for what is run again in it."""
+
+    def step(self) -> None:
+        """A rule has run."""
+
 
 # How many observers the process has: whether functions are wrapped when they are looked up.
 count = 0
@@ -43,6 +63,9 @@ _lock = threading.Lock()
 
 # Those of this thread or task, and the phase in which operations are there.
 _watches: ContextVar[tuple[Watch, ...]] = ContextVar("agnograd_watches", default=())
+_followers: ContextVar[tuple[Follower, ...]] = ContextVar("agnograd_followers", default=())
+# Number of the node whose rule runs.
+node: ContextVar[int | None] = ContextVar("agnograd_node", default=None)
 _phase: ContextVar[str] = ContextVar("agnograd_phase", default=FORWARD)
 
 # Set by `agnograd.core.table`: has functions looked up again.
@@ -61,6 +84,33 @@ def watching(watch: Watch) -> Iterator[None]:
         _turn(-1)
 
 
+@contextmanager
+def following(follower: Follower) -> Iterator[None]:
+    """Tell of long work within a block."""
+    _turn(1)
+    token = _followers.set((*_followers.get(), follower))
+    try:
+        yield
+    finally:
+        _followers.reset(token)
+        _turn(-1)
+
+
+@contextmanager
+def stage(kind: str, count: Callable[[], int] = int) -> Iterator[None]:
+    """A stage of long work within a block."""
+    with ExitStack() as stack:
+        for follower in _followers.get():
+            stack.enter_context(follower.stage(kind, count))
+        yield
+
+
+def step() -> None:
+    """A rule of a pass back has run."""
+    for follower in _followers.get():
+        follower.step()
+
+
 def _turn(by: int) -> None:
     global count  # noqa: PLW0603 - one number a process is the point
     with _lock:
@@ -72,11 +122,12 @@ def _turn(by: int) -> None:
 
 
 @contextmanager
-def going_back() -> Iterator[None]:
-    """Count operations within a block to a pass back."""
+def going_back(count: Callable[[], int] | None = None) -> Iterator[None]:
+    """Count operations within a block to a pass back: one of so many rules, or what belongs to one."""
     token = _phase.set(BACKWARD)
     try:
-        yield
+        with nullcontext() if count is None else stage(BACKWARD, count):
+            yield
     finally:
         _phase.reset(token)
 

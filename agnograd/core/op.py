@@ -30,7 +30,6 @@ from agnograd.core.rule import (
     Rule,
     conjugate_product,
     conjugated_product,
-    fitted_to,
     joined,
     negated,
     of_items,
@@ -46,6 +45,13 @@ from agnograd.core.sample import Sample
 from agnograd.errors import MissingRuleError, RuleError
 
 Array = Any
+
+
+def default_doc(name: str) -> str:
+    """What an operation says of itself that was given no text: those of a plugin are not the standard's."""
+    if name.rpartition(".")[0] in {"", "linalg", "fft"}:
+        return f"The standard's ``{name}``, differentiable where the table says so."
+    return f"``{name}``, of which its plugin says nothing."
 
 
 class Variant:
@@ -111,6 +117,8 @@ class Op:
     declaration : str
         Name and parameters, ``"sum(x, /, *, axis=None)"``. Parameters before the slash are arrays, the one that is
         named ``arrays`` a sequence of them; those after it are static. A composite may take ``*arrays``, separately.
+    tier : str
+        ``"elementwise"``, ``"linear"``, ``"general"``, ``"composite"``, or ``"none"`` for what has no derivative.
     arrays : sequence of str, optional
         Names of the array parameters, where static ones stand before the slash too.
     body : callable, optional
@@ -143,6 +151,15 @@ class Op:
         `agnograd.core.batching`. An operation without it runs in a loop.
     batch_statics : callable, optional
         The same where static parameters differ from member to member.
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> from agnograd.core.table import OPS
+    >>> OPS["matmul"]
+    <operation matmul(x1, x2, /), linear>
+    >>> OPS["matmul"].differentiable, len(OPS["matmul"].samples) > 0
+    (('x1', 'x2'), True)
     """
 
     def __init__(
@@ -180,7 +197,7 @@ class Op:
         self.tier = tier
         self.body = body
         self.samples = tuple(samples)
-        self.doc = doc or f"The standard's ``{self.name}``, differentiable where the table says so."
+        self.doc = doc or default_doc(self.name)
         self.view = view
         self.aliases = aliases
         self.reconnect = reconnect
@@ -286,11 +303,11 @@ class Op:
         rules = [self._argument_vjp(self.arrays[i]) for i in needs]
         if safe:
             rules = [(zero_safe(rule), zero_safe(adjoint), used) for rule, adjoint, used in rules]
-        if fit:
-            rules = [fitted_to(rule, f"{self.arrays[i]}_spec") for rule, i in zip(rules, needs, strict=True)]
-        names = tuple(dict.fromkeys(n for _, _, used in rules for n in used))
-        real = joined([(rule, used) for rule, _, used in rules], names)
-        adjoint = joined([(rule, used) for _, rule, used in rules], names)
+        specs = [f"{self.arrays[i]}_spec" if fit else None for i in needs]
+        read = [used if spec is None else (spec, *used) for spec, (_, _, used) in zip(specs, rules, strict=True)]
+        names = tuple(dict.fromkeys(n for used in read for n in used))
+        real = joined([(rule, used, spec) for spec, (rule, _, used) in zip(specs, rules, strict=True)], names)
+        adjoint = joined([(rule, used, spec) for spec, (_, rule, used) in zip(specs, rules, strict=True)], names)
         if self.outputs > 1:
             real = adjoint = of_items(real)
         return Variant(self, needs, real, adjoint, names)

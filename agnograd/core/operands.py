@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from agnograd.core.facts import describe
+from agnograd.core.array import Array, innermost
+from agnograd.core.facts import describe, raw_space
 from agnograd.core.op import Op
-from agnograd.core.table import spaces
+from agnograd.core.table import OPS, Space, spaces
+from agnograd.core.trace import Traced
 from agnograd.errors import ForeignArrayError, MixedBackendsError, MixedDevicesError
 
 SCALARS = frozenset((bool, int, float, complex))
 
 
-def one_backend(op: Op, data: tuple[Any, ...]) -> tuple[Any, ...]:
+def one_backend(op: Op, data: tuple[Any, ...], within: bool = False) -> tuple[Any, ...]:
     """Raw operands of one backend; scalars of another library become Python scalars.
+
+    Parameters
+    ----------
+    within : bool
+        Whether these may be what carries a gradient outside.
 
     Raises
     ------
     MixedBackendsError
-        If there are arrays of two backends.
+        If there are arrays of two backends, or, `within` a call, scalars that have to be lifted.
     ForeignArrayError
         If there is something that no backend knows.
     """
@@ -29,18 +37,83 @@ def one_backend(op: Op, data: tuple[Any, ...]) -> tuple[Any, ...]:
         raise _foreign(op, data) from None
     if all(space is found[0][1] for _, space in found):
         return data if found else _default_backend(data)
+    traced = next((x for x, _ in found if isinstance(x, Traced)), None)
+    if traced is not None:
+        return traced.trace.lifted(data)
     arrays = [(x, space) for x, space in found if space.is_scalar is None or not space.is_scalar(x)]
     target = arrays[0][1] if arrays else found[0][1]
     for x, space in arrays:
         if space is not target:
-            first = arrays[0][0]
-            msg = (
-                f"{op.name} got arrays of two backends, {target.name} and {space.name}: {describe(first)}; "
-                f"{describe(x)}. Nothing is converted silently: convert one, for example with "
-                f"agnograd.to_backend(x, {target.name!r})."
-            )
-            raise MixedBackendsError(msg)
+            raise _mixed(op, arrays[0][0], x)
+    if within:
+        for x, space in found:
+            if space is not target and _limit(target, space) is not None:
+                raise _mixed(op, arrays[0][0], x)
     return tuple([x if type(x) in SCALARS or spaces[type(x)] is target else x.item() for x in data])
+
+
+def _mixed(op: Op, x: Any, y: Any) -> MixedBackendsError:
+    first, second = raw_space(x), raw_space(y)
+    described = (
+        f"{op.name} got arrays of two backends, {first.name} and {second.name}: {describe(x)}; {describe(y)}. "
+        f"Nothing is converted silently: convert one, for example with "
+    )
+    for space, other in ((first, second), (second, first)):
+        limit = _limit(space, other)
+        if limit is not None:
+            return MixedBackendsError(
+                f"{described}agnograd.to_backend(x, {space.name!r}, lifted=True), as is done by itself up to {limit} "
+                f"bytes. Gradients with respect to it stay in {space.name!r} until they are computed."
+            )
+    return MixedBackendsError(f"{described}agnograd.to_backend(x, {first.name!r}).")
+
+
+def _limit(space: Space, other: Space) -> int | None:
+    """How many bytes of an array of another backend become an array of this one without being asked."""
+    limits: Mapping[str, int] = getattr(space.backend, "lifts", {})
+    return limits.get(other.name)
+
+
+def lifted(operands: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Operands of two backends as those of one, where it lifts the others' arrays; None where none does.
+
+    They are wrappers of any kind: the operation that lifts them is recorded as any other.
+    """
+    target = lifting(operands)
+    return None if target is None else tuple(map(partial(_lift, target), operands))
+
+
+def together(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments of a function that is made of operations: arrays of two backends as those of one, where that can be."""
+    arrays = [x for x in values if isinstance(x, Array) or spaces.known(type(x)) is not None]
+    target = lifting(arrays) if len({type(innermost(x)) for x in arrays}) > 1 else None
+    if target is None:
+        return values
+    return tuple([_lift(target, x) if any(x is y for y in arrays) else x for x in values])
+
+
+def lifting(operands: Sequence[Any]) -> Space | None:
+    """The backend among those of several arrays into which the others may be lifted."""
+    found = [None if type(x) in SCALARS else raw_space(x) for x in operands]
+    return next((s for s in found if s is not None and all(map(partial(_lifts, s), found, operands))), None)
+
+
+def _lifts(target: Space, space: Space | None, x: Any) -> bool:
+    if space is None or space is target:
+        return True
+    limit = _limit(target, space)
+    return limit is not None and innermost(x).nbytes <= limit
+
+
+def _lift(target: Space, x: Any) -> Any:
+    space = None if type(x) in SCALARS else raw_space(x)
+    if space is None or space is target:
+        return x
+    raw = innermost(x)
+    constant = not isinstance(x, Array) or x.level is None
+    if constant and space.is_scalar is not None and space.is_scalar(raw):
+        return raw.item()
+    return OPS["to_backend"].call(x, target.name, lifted=True)
 
 
 def _default_backend(data: tuple[Any, ...]) -> tuple[Any, ...]:

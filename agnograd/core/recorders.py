@@ -19,7 +19,7 @@ from agnograd.core.batched_elements import fast_path
 from agnograd.core.level import recording
 from agnograd.core.nodes import NOTHING, Node, Static, classes, next_number, wrap
 from agnograd.core.op import Op, Variant
-from agnograd.core.operands import SCALARS, default_array
+from agnograd.core.operands import SCALARS, default_array, together
 from agnograd.core.table import spaces
 from agnograd.core.views import attach, settled
 
@@ -336,6 +336,8 @@ def composite(op: Op) -> Call:
     assert body is not None
 
     def call(*args: Any, **params: Any) -> Any:
+        if op.starred:
+            args = together(args)
         arrays = args[0] if op.variadic and not op.starred else args
         for x in (*arrays, *params.values()) if params else arrays:
             if isinstance(x, Array):

@@ -14,14 +14,14 @@ from typing import Any
 from weakref import WeakSet
 
 from agnograd.core import observing
-from agnograd.core.array import is_wrapper
+from agnograd.core.array import innermost, is_wrapper
 from agnograd.core.batched_elements import pulled
 from agnograd.core.cotangent import Outputs, Partial
 from agnograd.core.facts import namespace_of, raw_space
 from agnograd.core.level import anomaly_checks, zero_safety
-from agnograd.core.nodes import FREED, LEAF, Node, Static, is_leaf, reattached, run_rule
+from agnograd.core.nodes import FREED, LEAF, Node, Reverse, Static, is_leaf, leaf_of, reattached, run_rule, wrap
 from agnograd.core.op import Projection
-from agnograd.core.table import OPS, spaces
+from agnograd.core.table import OPS, settling, spaces
 from agnograd.core.walk import Walk, below, complete_at, leading_to, walking
 from agnograd.errors import GraphFreedError
 
@@ -83,11 +83,31 @@ def backward(
             _walk_with_hooks(roots, release, create_graph, wanted, path, results, accumulate)
         else:
             _walk(roots, release, create_graph, wanted, path, results)
+        if settling:
+            _settle(results)
     finally:
         for node in nodes:
             if _claims.get(node) is mark:
                 del _claims[node]
     return results
+
+
+def _settle(results: dict[Node, Any]) -> None:
+    """Make cotangents ordinary arrays, where a backend has others, and finish them together."""
+    found: dict[Any, dict[Node, Any]] = {}
+    for node, g in results.items():
+        raw = g._array if isinstance(g, Reverse) and g._node is None else g
+        if type(raw) is Partial or raw is None or is_wrapper(raw):
+            continue
+        space = spaces[type(raw)]
+        if space.settle is not None:
+            leaf = leaf_of(node) if is_leaf(node) else None
+            like = None if leaf is None or raw_space(leaf) is not space else innermost(leaf)
+            found.setdefault(space.finish, {})[node] = space.settle(raw, like)
+    for finish, raws in found.items():
+        together = raws.values() if finish is None else finish(list(raws.values()))
+        for node, raw in zip(raws, together, strict=True):
+            results[node] = wrap(raw, None) if is_wrapper(results[node]) else raw
 
 
 def _check_nothing_to_free(nodes: Sequence[Node], path: set[Node] | None) -> None:
@@ -143,10 +163,16 @@ def _walk(
 ) -> None:
     nested = create_graph or roots[0][0].level.nested or any([is_wrapper(g) for _, g in roots])
     if nested or due or zero_safety.get() or anomaly_checks.get() is not None or observing.count:
-        with observing.going_back() if observing.count else nullcontext():
+        with observing.going_back(partial(_rules, roots, path)) if observing.count else nullcontext():
             _walk_any(roots, create_graph, wanted, path, results, release and not nested, due or {})
     else:
         _walk_raw(roots, release, wanted, path, results)
+
+
+def _rules(roots: Sequence[tuple[Node, Any]], path: set[Node] | None) -> int:
+    """How many rules a pass runs."""
+    nodes = below([node for node, _ in roots], path) if path is None else path
+    return sum(1 for node in nodes if not is_leaf(node) and type(node.variant) is not Projection)
 
 
 def _walk_raw(
@@ -159,6 +185,8 @@ def _walk_raw(
     cotangents: dict[int, Any] = {}
     waiting: dict[int, Node] = {}
     heap: list[int] = []
+    # Nothing comes after a leaf, which need not wait for its turn.
+    leaves: list[Node] = []
     # Numbers whose cotangent is an array that the walk itself allocated: only those are added to in place.
     owned: set[int] = set()
     # The type of the last cotangent, its namespace, the guard of its devices, and the last dtype that was found real:
@@ -169,23 +197,23 @@ def _walk_raw(
     add = _add if guard is None else _guarded_add(guard)
     real: Any = None
     for root, g in roots:
-        add(root, g, cotangents, waiting, heap, owned)
-    node = waiting.pop(heappop(heap))
-    g = cotangents.pop(node.number)
-    while True:
-        if type(g) is Partial:
-            g = g.dense(spaces[type(g.g)])
+        add(root, g, cotangents, waiting, heap, owned, leaves)
+    node: Any = None
+    if heap:
+        node = waiting.pop(heappop(heap))
+        g = cotangents.pop(node.number)
+    while node is not None:
         variant = node.variant
-        if path is not None and not _leads_on(node, g, path, wanted, results):
-            pass
-        elif variant is LEAF:
-            results[node] = g
-        else:
+        if type(g) is Partial and variant is not LEAF:
+            g = g.dense(spaces[type(g.g)])
+        if variant is LEAF:
+            add(node, g, cotangents, waiting, heap, owned, leaves)
+        elif path is None or _leads_on(node, g, path, wanted, results):
             if type(g) is not kind:
                 kind = type(g)
                 if is_wrapper(g.any if kind is Outputs else g):
                     # Code of the user brought a transformation in: it takes part in all that is left.
-                    rest = [(other, cotangents[number]) for number, other in waiting.items()]
+                    rest = [(other, cotangents[other.number]) for other in (*waiting.values(), *leaves)]
                     _walk_any([(node, g), *rest], False, wanted, path, results, release, {})
                     return
                 xp = spaces[kind if kind is not Outputs else type(g.any)]
@@ -217,25 +245,31 @@ def _walk_raw(
                     g, *others = g
                     for parent, other in zip(second, others, strict=True):
                         if other is not None:
-                            add(parent, other, cotangents, waiting, heap, owned)
+                            add(parent, other, cotangents, waiting, heap, owned, leaves)
                     others = None
                 else:
                     g, other = g
                     if other is not None:
-                        add(second, other, cotangents, waiting, heap, owned)
+                        add(second, other, cotangents, waiting, heap, owned, leaves)
                 other = None
             if g is not None:
                 if not heap or first.number < heap[0]:
                     # A chain: nothing that waits is as new as the first parent, the heap has no part in it.
                     node = first
                     continue
-                add(first, g, cotangents, waiting, heap, owned)
+                add(first, g, cotangents, waiting, heap, owned, leaves)
             # The last references to arrays must not outlive their node.
             first = second = saved = None
         if not heap:
-            return
+            break
         node = waiting.pop(heappop(heap))
         g = cotangents.pop(node.number)
+    for node in leaves:
+        g = cotangents[node.number]
+        if type(g) is Partial:
+            g = g.dense(spaces[type(g.g)])
+        if path is None or _leads_on(node, g, path, wanted, results):
+            results[node] = g
 
 
 def _leads_on(node: Node, g: Any, path: set[Node], wanted: set[Node], results: dict[Node, Any]) -> bool:
@@ -263,14 +297,18 @@ def _add(
     waiting: dict[int, Node],
     heap: list[int],
     owned: set[int],
+    leaves: list[Node],
 ) -> None:
     """Add a contribution to the cotangent of `node`."""
     number = node.number
     total = cotangents.get(number)
     if total is None:
         cotangents[number] = g
-        waiting[number] = node
-        heappush(heap, number)
+        if node.variant is LEAF:
+            leaves.append(node)
+        else:
+            waiting[number] = node
+            heappush(heap, number)
     elif type(g) is not type(total) or type(g) is Partial:
         cotangents[number] = _add_unlike(number, total, g, owned)
     elif number in owned:
@@ -378,7 +416,10 @@ def _observed_pull(node: Node, g: Any, saved: Sequence[Any], safe: bool) -> Sequ
         return _pull(node, g, saved, safe)
     backend = raw_space(g.any if type(g) is Outputs else g).name
     call = observing.Call(node.variant.op.name, backend, observing.BACKWARD)
-    return observing.observed(call, partial(_pull, node, g, saved, safe))  # type: ignore[no-any-return]
+    observing.node.set(node.number)
+    gs = observing.observed(call, partial(_pull, node, g, saved, safe))
+    observing.step()
+    return gs  # type: ignore[no-any-return]
 
 
 def _assembled(parts: Sequence[Partial]) -> Any:
@@ -387,4 +428,4 @@ def _assembled(parts: Sequence[Partial]) -> Any:
     if len(parts) == 1:
         return first.dense(namespace_of(first.g, ()))
     keys = tuple([part.key for part in parts])
-    return OPS["embed_all"].call([part.g for part in parts], keys=keys, shape=tuple(first.spec.shape))
+    return OPS["embed_all"].call([part.g for part in parts], keys=keys, shape=first.spec.shape)

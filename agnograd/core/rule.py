@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from operator import itemgetter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agnograd.core.cotangent import fit
@@ -44,39 +43,26 @@ def standard_form(rule: Rule, first: str | None, **fixed: Any) -> tuple[Rule, tu
     return standard, used
 
 
-def joined(rules: list[tuple[Rule, tuple[str, ...]]], names: tuple[str, ...]) -> Rule:
-    """One rule for all parents, over the union of what they save."""
-    if len(rules) == 1 and rules[0][1] == names:
+def joined(rules: Sequence[tuple[Rule, tuple[str, ...], str | None]], names: tuple[str, ...]) -> Rule:
+    """One rule for all parents, over the union of what they save.
+
+    Parameters
+    ----------
+    rules : sequence of (callable, tuple of str, str or None)
+        ``rule(xp, g, *used)``, the names of what it reads, and that of the specification it is fitted to (`fit`).
+    names : tuple of str
+        What is saved, in order.
+    """
+    if len(rules) == 1 and rules[0][1:] == (names, None):
         return rules[0][0]
-    parts = [_part(rule, used, names) for rule, used in rules]
-    if len(rules) == 1:
-        # A rule that asks for a specification, and is fitted to the same one.
-        only = parts[0]
-        return lambda xp, g, *saved: only(xp, g, saved)
-    if len(rules) == 2:
-        first, second = parts
-
-        def both(xp: Any, g: Array, *saved: Any) -> tuple[Array, Array]:
-            return first(xp, g, saved), second(xp, g, saved)
-
-        return both
-
-    def all_(xp: Any, g: Array, *saved: Any) -> list[Array]:
-        return [part(xp, g, saved) for part in parts]
-
-    return all_
-
-
-def _part(rule: Rule, used: tuple[str, ...], names: tuple[str, ...]) -> Rule:
-    """A rule that takes what it reads out of all that is saved."""
-    places = [names.index(n) for n in used]
-    if not places:
-        return lambda xp, g, saved: rule(xp, g)
-    if len(places) == 1:
-        (place,) = places
-        return lambda xp, g, saved: rule(xp, g, saved[place])
-    pick = itemgetter(*places)
-    return lambda xp, g, saved: rule(xp, g, *pick(saved))
+    # Written as one function: closures around closures would cost a small operation half of its time.
+    terms = []
+    for i, (rule, used, spec) in enumerate(rules):
+        plain = {same: "g", negated: "-g"}.get(rule) or f"rule{i}({', '.join(('xp', 'g', *used))})"
+        terms.append(plain if spec is None else f"fit(xp, {plain}, {spec})")
+    body = terms[0] if len(terms) == 1 else f"({', '.join(terms)})"
+    functions = {"fit": fit, **{f"rule{i}": rule for i, (rule, _, _) in enumerate(rules)}}
+    return eval(f"lambda {', '.join(('xp', 'g', *names))}: {body}", functions)  # type: ignore[no-any-return]
 
 
 def of_items(rule: Rule) -> Rule:
@@ -148,16 +134,3 @@ def conjugated_product(times: Rule) -> Rule:
         return xp.conj(times(xp, xp.conj(g), *saved))
 
     return rule
-
-
-def fitted_to(rules: tuple[Rule, Rule, tuple[str, ...]], spec: str) -> tuple[Rule, Rule, tuple[str, ...]]:
-    """A rule, and its form for complex cotangents, followed by `fit`."""
-    rule, adjoint, used = rules
-
-    def fitted(rule: Rule) -> Rule:
-        def with_fit(xp: Any, g: Array, *saved: Any) -> Array:
-            return fit(xp, rule(xp, g, *saved[1:]), saved[0])
-
-        return with_fit
-
-    return fitted(rule), fitted(adjoint), (spec, *used)

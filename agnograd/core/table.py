@@ -183,12 +183,21 @@ class Space:
         self.device = device
         self.copy = copy if guard is None else _guarded(copy, guard)
         self.writeable = writeable
+        self.lazy: bool = getattr(backend, "lazy", False)
         self.guard = guard
         self.is_scalar = is_scalar
         self.prefix = prefix
-        self.spec = _describer(name, device)
+        self.shape: Callable[[Array], tuple[int, ...]] | None = getattr(backend, "shape", None)
+        self.seed: Callable[[Array], Array] | None = getattr(backend, "seed", None)
+        self.settle: Callable[[Array, Any], Array] | None = getattr(backend, "settle", None)
+        if self.settle is not None:
+            settling.add(name)
+        self.finish: Callable[[Any], Any] | None = getattr(backend, "finish", None)
+        self.spec = _describer(name, device, self.shape)
         # What bodies and rules run on: a part such as ``linalg`` has not the functions that they need.
         self.main = self
+        # The namespace that the arrays themselves belong to, where these only stand for them (`agnograd.core.trace`).
+        self.origin = self
         # The namespace of wrappers around these arrays, made by `agnograd.namespaces`.
         self.wrapped: Any = None
         # Attributes that were looked for once and kept.
@@ -253,13 +262,20 @@ class Space:
 
 _made: WeakSet[Space] = WeakSet()
 
+# Names of backends whose gradients are not ordinary arrays before they are settled: while there are none, nobody looks.
+settling: set[str] = set()
+
 # Attributes of a namespace that a body of the same name would never be found behind.
 _RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "main", "module", "name"}
-_RESERVED |= {"prefix", "reals", "set", "wrapped", "writeable"}
+_RESERVED |= {"finish", "lazy", "origin", "prefix", "reals", "seed", "set", "settle", "shape", "wrapped", "writeable"}
 
 
-def _describer(name: str, device: Callable[[Array], Any]) -> Callable[[Array], Spec]:
+def _describer(
+    name: str, device: Callable[[Array], Any], shape: Callable[[Array], tuple[int, ...]] | None
+) -> Callable[[Array], Spec]:
     """The function that describes an array: a closure, since most operations with parameters call it."""
+    if shape is not None:
+        return lambda x: Spec(shape(x), x.dtype, device(x), name)
     new = tuple.__new__  # a named tuple's own constructor takes twice as long
 
     def spec(x: Array) -> Spec:

@@ -28,13 +28,20 @@ def elementwise(
     declaration : str
         Name and parameters, as in ``"multiply(x1, x2, /)"``.
     samples : iterable of Sample
+        What it is tested with.
     body : callable, optional
         ``body(xp, *arrays, **params)`` in standard names, where the standard has no such function.
     doc : str
         The mathematics in a line.
+    arrays : sequence of str, optional
+        Names of the array parameters, where static ones stand before the slash, too.
     **partials
         For each differentiable argument its partial derivative: a function of what it reads, or 1, -1 or 0. A
         function that names ``g`` returns the product of ``g`` and the partial.
+
+    Returns
+    -------
+    Op
 
     Examples
     --------
@@ -75,18 +82,44 @@ def linear(
 
     Parameters
     ----------
+    declaration : str
+        Name and parameters: arrays before the slash, static parameters after it.
+    samples : iterable of Sample
+        What it is tested with.
+    body : callable, optional
+        ``body(xp, *arrays, **params)`` in standard names, where the standard has no such function.
+    doc : str
+        The mathematics in a line.
     view : callable, optional
         ``view(base, value, **params)``: the base after its view was overwritten with `value`, for operations whose
         result aliases its argument.
     aliases : callable, optional
         ``aliases(**params)``: whether the result is a view for these parameters; always, where none is given.
+    arrays : sequence of str, optional
+        Names of the array parameters, where static ones stand before the slash, too.
     jointly : callable, optional
         ``jointly(xp, g, ..., needs)`` returns a transpose for each position in `needs`, for operations that are linear
         in all arguments together (a sum, not a product): their JVP runs the operation once, on all tangents.
     batch, batch_statics : callable, optional
         How it runs under ``vmap``, see `agnograd.core.batching`; in a loop, where none is given.
-    **transposes
+    **transposes : callable
         For each linear argument ``rule(xp, g, ...)``.
+
+    Returns
+    -------
+    Op
+
+    Examples
+    --------
+    >>> from agnograd.hookspecs import Sample, Uniform, linear
+    >>> linear(
+    ...     "mine.twice(x, /)",
+    ...     body=lambda xp, x: x + x,
+    ...     x=lambda xp, g: g + g,
+    ...     samples=[Sample((Uniform(),))],
+    ...     doc="the double of x",
+    ... )
+    <operation mine.twice(x, /), linear>
     """
     op = Op(
         declaration,
@@ -131,6 +164,16 @@ def general(
 
     Parameters
     ----------
+    declaration : str
+        Name and parameters: arrays before the slash, static parameters after it.
+    samples : iterable of Sample
+        What it is tested with.
+    body : callable, optional
+        ``body(xp, *arrays, **params)`` in standard names, where the standard has no such function.
+    doc : str
+        The mathematics in a line.
+    arrays : sequence of str, optional
+        Names of the array parameters, where static ones stand before the slash, too.
     vjp : mapping
         Argument name to ``rule(xp, g, ...)``.
     jvp : mapping
@@ -149,6 +192,23 @@ def general(
         `needs`: used in place of `vjp` where several arguments need one and the rules have work in common.
     batch, batch_statics : callable, optional
         How it runs under ``vmap``, see `agnograd.core.batching`; in a loop, where none is given.
+
+    Returns
+    -------
+    Op
+
+    Examples
+    --------
+    >>> from agnograd.hookspecs import Sample, Uniform, general
+    >>> general(
+    ...     "mine.norm(x, /)",
+    ...     body=lambda xp, x: xp.sqrt(xp.sum(x * x)),
+    ...     vjp={"x": lambda xp, g, x, ans: g * x / ans},
+    ...     jvp={"x": lambda xp, t, x, ans: xp.sum(t * x) / ans},
+    ...     samples=[Sample((Uniform(1.0, 2.0),))],
+    ...     doc="the length of x",
+    ... )
+    <operation mine.norm(x, /), general>
     """
     op = Op(
         declaration,
@@ -194,11 +254,33 @@ def nondifferentiable(
 
     Parameters
     ----------
+    declaration : str
+        Name and parameters: arrays before the slash, static parameters after it.
+    samples : iterable of Sample
+        What it is tested with.
+    body : callable, optional
+        ``body(xp, *arrays, **params)`` in standard names, where the standard has no such function.
+    doc : str
+        The mathematics in a line.
+    arrays : sequence of str, optional
+        Names of the array parameters, where static ones stand before the slash, too.
     reconnect : callable, optional
         ``reconnect(x)``: the outputs for an array that may carry a gradient, written with other operations, where some
         of them are elements of it.
     batch, batch_statics : callable, optional
         How it runs under ``vmap``, see `agnograd.core.batching`; in a loop, where none is given.
+
+    Returns
+    -------
+    Op
+
+    Examples
+    --------
+    >>> from agnograd.hookspecs import Sample, Uniform, nondifferentiable
+    >>> nondifferentiable(
+    ...     "mine.positive(x, /)", body=lambda xp, x: x > 0, samples=[Sample((Uniform(),))], doc="whether x > 0"
+    ... )
+    <operation mine.positive(x, /), none>
     """
     return Op(
         declaration,
@@ -223,7 +305,39 @@ def composite(
     arrays: Sequence[str] | None = None,
     invariant: Rule | None = None,
 ) -> Op:
-    """A function that is exact and stable when written with other operations; their rules differentiate it."""
+    """A function that is exact and stable when written with other operations; their rules differentiate it.
+
+    Parameters
+    ----------
+    declaration : str
+        Name and parameters: arrays before the slash, static parameters after it.
+    samples : iterable of Sample
+        What it is tested with.
+    body : callable
+        ``body(xp, *arrays, **params)`` in names of the standard and of the table.
+    doc : str
+        The mathematics in a line.
+    arrays : sequence of str, optional
+        Names of the array parameters, where static ones stand before the slash, too.
+    invariant : callable, optional
+        ``invariant(xp, *outputs)``: what of the outputs is compared in tests, where they are determined only up to
+        signs, phases or an order that each library chooses.
+
+    Returns
+    -------
+    Op
+
+    Examples
+    --------
+    >>> from agnograd.hookspecs import Sample, Uniform, composite
+    >>> composite(
+    ...     "mine.swish(x, /)",
+    ...     body=lambda xp, x: x / (1 + xp.exp(-x)),
+    ...     samples=[Sample((Uniform(),))],
+    ...     doc="x times the logistic function of x",
+    ... )
+    <operation mine.swish(x, /), composite>
+    """
     return Op(declaration, tier="composite", body=body, samples=samples, doc=doc, arrays=arrays, invariant=invariant)
 
 

@@ -51,6 +51,15 @@ def _check_order(name: str, order: str) -> None:
 def transpose(self: Array, *axes: Any) -> Any:
     """A view with its axes reversed, permuted (all of them given) or swapped (two of them given, as in PyTorch).
 
+    Parameters
+    ----------
+    *axes : int, or one tuple of int
+        None of them, all of them in their new order, or two that change places.
+
+    Returns
+    -------
+    Tensor
+
     Examples
     --------
     >>> import agnograd as ag

@@ -15,6 +15,15 @@ from agnograd.core.views import settled
 def stop_gradient(x: Any) -> Any:
     """The same values, constant to every transformation and graph; takes a tree.
 
+    Parameters
+    ----------
+    x : tree
+        Arrays or trees of them.
+
+    Returns
+    -------
+    tree
+
     Examples
     --------
     >>> import agnograd as ag

@@ -91,6 +91,13 @@ def saved_residuals(f: Callable[..., Any], *primals: Any) -> list[Residual]:
 def print_saved_residuals(f: Callable[..., Any], *primals: Any) -> None:
     """Print what stays in memory between the forward and the backward pass of a function.
 
+    Parameters
+    ----------
+    f : callable
+        Function of arrays, or trees of arrays.
+    *primals : tree
+        Its arguments.
+
     Examples
     --------
     >>> import agnograd as ag

@@ -97,6 +97,9 @@ def extra(aux: Any, level: Level, *, tensors: bool) -> Any:
 
 def finished(x: Any, *, tensors: bool) -> Any:
     """A result for the caller: wrappers as they are, raw values as tensors or as the backend's arrays."""
+    if isinstance(x, Reverse) and x.level is None:
+        # The cotangent of an array that was lifted into another backend (see `to_backend`) is a constant tensor.
+        x = settled(x)._array
     if isinstance(x, Array) or x is None:
         return x
     # 0-d results may be scalars of the backend inside; users get arrays.
@@ -105,7 +108,10 @@ def finished(x: Any, *, tensors: bool) -> Any:
 
 def ones(x: Any) -> Any:
     """Ones like an array, at the level that it has."""
-    return OPS["ones_like"].call(x) if isinstance(x, Array) else raw_space(x).ones_like(x)
+    if isinstance(x, Array):
+        return OPS["ones_like"].call(x)
+    space = raw_space(x)
+    return space.ones_like(x) if space.seed is None else space.seed(x)
 
 
 def zeros(x: Any) -> Any:
