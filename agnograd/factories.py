@@ -316,7 +316,7 @@ def manual_seed(seed: int) -> None:
     Parameters
     ----------
     seed : int
-        The same seed gives the same numbers again, on one backend.
+        The same seed gives the same numbers again.
 
     Examples
     --------
@@ -339,8 +339,12 @@ def _random(hook: str, draw: str, size: tuple[Any, ...], dtype: Any, device: Any
     dtype = default_float(space) if dtype is None else dtype
     own = getattr(space.backend, hook)
     if own is not None:
-        seed = int(_generator[0].integers(_SEEDS))
-        return _finished(own(shape_of(size), dtype=dtype, device=device, seed=seed), requires_grad)
+        bits = _generator[0].bit_generator
+        before = bits.state
+        drawn = own(shape_of(size), dtype=dtype, device=device, seed=int(_generator[0].integers(_SEEDS)))
+        if drawn is not None:
+            return _finished(drawn, requires_grad)
+        bits.state = before
     values = getattr(_generator[0], draw)(shape_of(size))
     if short(dtype) == "float32":
         values = values.astype("float32")  # here: there is less to move, and a library may have no double precision
@@ -351,9 +355,9 @@ def _random(hook: str, draw: str, size: tuple[Any, ...], dtype: Any, device: Any
 def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Normally distributed values.
 
-    They are the backend's own where it has such (``randn`` of `agnograd.hookspecs.Backend`): on dask nothing is drawn
-    before it is computed. Otherwise they are drawn on the host, from NumPy's generator. Backends differ in the values
-    for a seed, see `manual_seed`.
+    They are drawn on the host, from NumPy's generator, and are then the same on every backend; or by the backend
+    itself, where it has such (``randn`` of `agnograd.hookspecs.Backend`): on dask, an array of several chunks is drawn
+    when it is computed.
 
     Parameters
     ----------

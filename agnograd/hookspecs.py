@@ -160,8 +160,8 @@ class Backend:
     randn, rand : callable or None
         ``randn(shape, dtype=..., device=..., seed=...)``, normally distributed values for `agnograd.randn`, and evenly
         distributed ones from [0, 1) for `agnograd.rand`. The seed is a number below 2**31, another for each call, drawn
-        from the one that users gave; the device is None where they named none. By default NumPy's, moved to the
-        backend.
+        from the one that users gave; the device is None where they named none. By default, and where it returns None,
+        NumPy's, moved to the backend: the same numbers as on others.
     is_scalar : callable or None
         ``is_scalar(x)``: whether a value may be taken as a Python scalar by other backends.
     lifts : mapping

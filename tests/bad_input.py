@@ -38,6 +38,7 @@ BUILTINS = {
     errors.HookError: (TypeError, RuntimeError),
     errors.CotangentError: (ValueError, RuntimeError),
     errors.BatchedValueError: (TypeError, ValueError),
+    errors.TraceError: (TypeError, ValueError, RuntimeError),
     errors.LinearityError: ValueError,
     errors.NotDifferentiableError: (TypeError, ValueError, RuntimeError),
     errors.InplaceError: RuntimeError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -101,9 +102,14 @@ def describe(x: Array) -> str:
 
 
 def _drawn(draw: str) -> Callable[..., Array]:
-    def random(shape: tuple[int, ...], *, dtype: Any, device: Any, seed: int) -> Array:
+    def random(shape: tuple[int, ...], *, dtype: Any, device: Any, seed: int) -> Array | None:
+        import dask
         import dask.array as da
+        import numpy as np
+        from dask.utils import parse_bytes
 
+        if math.prod(shape) * np.dtype(dtype).itemsize <= parse_bytes(dask.config.get("array.chunk-size")):
+            return None  # one chunk: NumPy's, which are the same on every backend
         return getattr(da.random.default_rng(seed), draw)(size=shape, chunks="auto").astype(dtype)
 
     return random

@@ -56,7 +56,7 @@ def explain(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Explanation:
     >>> ag.explain(lambda x: ag.sum(ag.sin(x) * x), ag.ones(3))
     <lambda> is compiled
       3 calls recorded, 3 left: multiply, sin, sum
-      2 results in 1 buffers of 64 bytes in all
+      results in buffers: 1 in 1, of 64 bytes in all
     """
     compiled = f if isinstance(f, Compiled) else Compiled(f)
     try:

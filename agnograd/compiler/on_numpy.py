@@ -196,7 +196,7 @@ class _Generator:
         return [
             *regions,
             *self.notes,
-            f"{len(self.placed)} results in {len(self.buffers.sizes)} buffers of {kept} bytes in all",
+            f"results in buffers: {len(self.placed)} in {len(self.buffers.sizes)}, of {kept} bytes in all",
         ]
 
     def _runner(self, source: str) -> Callable[..., Any]:

@@ -218,6 +218,8 @@ REARRANGED = {
     "moveaxis": torch.movedim,
     "pad": pad,
     "permute_dims": torch.permute,
+    # Of chunks there is one.
+    "rechunk": lambda x, *_, **__: torch.clone(x),
     "repeat": repeat,
     "reshape": lambda x, shape, *, copy=None: torch.reshape(x, shape),
     "roll": lambda x, shift, *, axis=None: torch.roll(x, shift, axis),
