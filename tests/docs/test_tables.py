@@ -52,6 +52,12 @@ def value(code, setup, cache={}):  # noqa: B006 - a library is set up once
     return np.asarray(found.array if isinstance(found, ag.Tensor) else found)
 
 
+def installed(package):
+    spec = importlib.util.find_spec(package)
+    # A folder of the same name, tests/autograd for one, is a package without an origin.
+    return spec is not None and spec.origin is not None
+
+
 COMPARED = [row for row in rows() if re.search(r"\b(x|w|v|2\.0)\b", row.ours)]
 
 
@@ -65,7 +71,7 @@ def test_a_row_gives_the_same_on_both_sides(row):
     theirs, ours = setups(row.page)
     found = value(row.ours, ours)
     assert found.dtype.kind == "f"
-    if importlib.util.find_spec(PEERS[row.page]) is None:
+    if not installed(PEERS[row.page]):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # how others get on with their dependencies
