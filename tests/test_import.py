@@ -71,6 +71,11 @@ def test_no_array_library_is_loaded_by(question):
     assert loaded(QUESTIONS[question]) == []
 
 
+def test_backends_that_are_not_used_are_described_and_no_more():
+    code = "import sys, agnograd; print(*(name for name in sys.modules if name.startswith('agnograd.backends.dask_')))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
+
+
 def test_the_first_array_loads_its_library_and_no_other():
     assert loaded("import agnograd as ag; (ag.ones(2) + 1).sum()") == ["numpy", "array_api_compat"]
 

@@ -22,6 +22,7 @@ from agnograd.core.level import Level, anomaly_checks, recording, records
 from agnograd.core.nodes import NOTHING, Node, Reverse, Static, as_wrapper, classes, next_number, projected, wrap
 from agnograd.core.op import Op, Variant
 from agnograd.core.operands import SCALARS, explained, lifted, one_backend
+from agnograd.core.rule import written
 from agnograd.core.saved import packed
 from agnograd.core.table import OPS, Space, spaces
 from agnograd.core.views import attach, settled, steady
@@ -309,30 +310,31 @@ def saver(variant: Variant) -> Saver:
 
 
 def _make_saver(variant: Variant) -> Saver:
-    names = variant.names
+    op, names = variant.op, variant.names
     if not names:
         return lambda data, params, ans: NOTHING
-    container: Any = tuple if any(n == "ans" or n in variant.op.arrays for n in names) else Static
+    container: Any = tuple if any(n == "ans" or n in op.arrays for n in names) else Static
     # Written as one function, which runs as often as the operation itself.
-    values = "".join(f"{_read(variant.op, name)}, " for name in names)
-    packed = f"({values})" if container is tuple else f"container(({values}))"
-    return _written(variant.op, packed, container)
+    values = "".join(f"{_read(op, name, i)}, " for i, name in enumerate(names))
+    return _written(op, names, f"({values})" if container is tuple else f"container(({values}))", container)
 
 
 @functools.cache
 def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any], Any]:
-    return _written(op, _read(op, name))
+    return _written(op, (name,), _read(op, name, 0))
 
 
-def _written(op: Op, expression: str, container: Any = tuple) -> Callable[..., Any]:
-    scope = {"spec": spec, "container": container, "defaults": op.defaults}
-    return eval(f"lambda data, params, ans: {expression}", scope)  # type: ignore[no-any-return]
+def _written(op: Op, names: Sequence[str], expression: str, container: Any = tuple) -> Callable[..., Any]:
+    statics = "".join(f", name{i}, default{i}" for i in range(len(names)))
+    source = f"lambda spec, container{statics}: lambda data, params, ans: {expression}"
+    values = [x for name in names for x in (name, op.defaults.get(name))]
+    return written(source)(spec, container, *values)  # type: ignore[no-any-return]
 
 
-def _read(op: Op, name: str) -> str:
+def _read(op: Op, name: str, place: int) -> str:
     """What a rule asked for by name, as an expression of ``data``, ``params`` and ``ans``."""
     if name in op.statics:
-        return f"params.get({name!r}, defaults.get({name!r}))" if name in op.defaults else f"params.get({name!r})"
+        return f"params.get(name{place}, default{place})"
     if name == "ans":
         return "ans"
     if name == "ans_spec":

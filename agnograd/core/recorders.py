@@ -230,7 +230,6 @@ def parametrised(op: Op) -> Call:
     bodies = op.bodies
     view = op.view is not None
     plain, fitted = op.variant((0,)), op.variant((0,), True)
-    save, save_fitted = saver(plain), saver(fitted)
 
     def call(x: Any, /, *args: Any, **params: Any) -> Any:
         if args:
@@ -245,10 +244,12 @@ def parametrised(op: Op) -> Call:
             elif recording() is True:
                 ans = bodies[type(data)](data, **params)
                 if ans.dtype is data.dtype:
-                    out = tensor(ans, Node(next_number(), plain, save((data,), params, ans), node, None, node.level))
+                    saved = (plain.save or saver(plain))((data,), params, ans)
+                    out = tensor(ans, Node(next_number(), plain, saved, node, None, node.level))
                 elif ans.dtype in spaces[type(ans)].floats:
-                    variant, keep = (plain, save) if op.changes_backend else (fitted, save_fitted)
-                    out = tensor(ans, Node(next_number(), variant, keep((data,), params, ans), node, None, node.level))
+                    variant = plain if op.changes_backend else fitted
+                    saved = saver(variant)((data,), params, ans)
+                    out = tensor(ans, Node(next_number(), variant, saved, node, None, node.level))
                 else:
                     return apply(op, (x,), params)
             else:

@@ -100,6 +100,14 @@ def test_random_numbers_of_dask_are_drawn_when_they_are_computed():
     assert 0.9 < even.max().compute() < 1
 
 
+@pytest.mark.parametrize("rows", [3, 10**5], ids=["one chunk", "several"])
+def test_random_numbers_of_dask_are_on_the_device_that_was_asked_for(rows):
+    with ag.use_backend("dask"):
+        assert ag.randn(rows, 10**4, device="cpu").device == "cpu"
+        with pytest.raises(ValueError, match="'nonsense'"):
+            ag.randn(rows, 10**4, device="nonsense")
+
+
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
