@@ -180,11 +180,10 @@ class _Table:
 
     def _part(self, x: Var, key: Any, part: Var | None) -> Place:
         """Where the elements of a part are, if they are at even distances."""
-        try:
-            numbers = np.arange(x.size).reshape(x.shape)[key].reshape(-1)
-        except Exception:
-            raise UnfitError(_BY_ARRAY) from None
-        if isinstance(key, Var) or (part is not None and numbers.size != part.size):
+        if any(type(k) is Var for k in (key if type(key) is tuple else (key,))):
+            raise UnfitError(_BY_ARRAY)
+        numbers = np.arange(x.size).reshape(x.shape)[key].reshape(-1)
+        if part is not None and numbers.size != part.size:
             raise UnfitError(_BY_ARRAY)
         steps = np.unique(np.diff(numbers))
         if steps.size > 1 or not numbers.size:
