@@ -33,8 +33,8 @@ def saved(policy: Policy = "auto", *, limit: float | str | None = None) -> Itera
     policy : {"auto", "remat", "hold"}
         ``"auto"``, which holds without a block, too: compute again what would hold more than `limit` bytes, one result
         by itself or small ones together. ``"remat"``: compute all again, of whatever size, but single chunks and what
-        lies in memory anyway, persisted
-        arrays and those of NumPy. ``"hold"``: compute nothing again, as dask itself does.
+        lies in memory anyway, persisted arrays and those of NumPy. ``"hold"``: compute nothing again, as dask itself
+        does.
     limit : float or str, optional
         Bytes of one intermediate result, as a number or as ``"1 GiB"``. By default dask's option ``array.chunk-size``.
 

@@ -127,7 +127,8 @@ def test_graphs_are_small():
 
     sizes = [len(pickled(ag.value_and_grad(of_wide)(p, *chunked()))) for p in (narrow, wide)]
     more = wide["v"].nbytes - narrow["v"].nbytes
-    assert more <= sizes[1] - sizes[0] < 1.2 * more
+    # (The names of tasks are not always of one length: some bytes.)
+    assert 0.99 * more < sizes[1] - sizes[0] < 1.2 * more
 
 
 def test_nothing_piles_up_over_repeated_gradients(client, cluster):
