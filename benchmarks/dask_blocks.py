@@ -8,7 +8,10 @@ is limited, in turns in these forms:
 ideal
     One task for each chunk, by hand: NumPy's formulas for value and gradients, and a tree that adds them up.
 fused
-    `agnograd.dask.value_and_grad` of the loss, with ``rows=2048`` where intermediate results are as large as a chunk.
+    `agnograd.dask.value_and_grad` of the loss, with ``compile=True``, and ``rows=2048`` where intermediate results are
+    as large as a chunk.
+eager
+    The same with neither: operations one by one on a whole chunk.
 hand
     The natural formulas of value and gradients by hand, on dask arrays.
 operations
@@ -43,7 +46,7 @@ from rich.table import Table
 import agnograd as ag
 from benchmarks.dask_workloads import WORKLOADS, Data, Workload, read_data, write_data
 
-FORMS = ("ideal", "fused", "hand", "operations")
+FORMS = ("ideal", "fused", "eager", "hand", "operations")
 # Those whose losses are sums over blocks, or means of them.
 NAMES = [name for name in WORKLOADS if name != "root mean square"]
 SUMS = ("PCA", "matrix factorisation")
@@ -91,9 +94,10 @@ def graph(form: str, name: str, p: Any, data: Data) -> list[Any]:
         return ideal(name, p, data)
     if form == "hand":
         return workload.hand(p, data)
-    if form == "fused":
+    if form in ("fused", "eager"):
         reduce = "sum" if name in SUMS else "mean"
-        run = ag.dask.value_and_grad(workload.loss, reduce=reduce, rows=ROWS.get(name), split_every=8)
+        how = {"rows": ROWS.get(name), "compile": True} if form == "fused" else {}
+        run = ag.dask.value_and_grad(workload.loss, reduce=reduce, split_every=8, **how)
         value, g = run(p, data)
     else:
         value, g = ag.value_and_grad(workload.loss)(p, data)

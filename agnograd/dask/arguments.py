@@ -60,20 +60,21 @@ class Arguments:
     def __init__(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], *, leading: bool = False, several: bool = False
     ) -> None:
+        self.structure: Any
         leaves, self.structure = flatten((args, kwargs))
-        self.places = [i for i, x in enumerate(leaves) if is_array(x)]
-        self.arrays = [leaves[i] for i in self.places]
-        self.fixed = {i: _constant(x) for i, x in enumerate(leaves) if i not in set(self.places)}
-        self.tensors = any(isinstance(x, Array) for x in self.arrays)
-        self.sample_size = 0
-        self.lazy = any(is_dask(innermost(x)) for x in self.arrays)
+        self.places: list[int] = [i for i, x in enumerate(leaves) if is_array(x)]
+        self.arrays: list[Any] = [leaves[i] for i in self.places]
+        self.fixed: dict[int, Any] = {i: _constant(x) for i, x in enumerate(leaves) if i not in set(self.places)}
+        self.tensors: bool = any(isinstance(x, Array) for x in self.arrays)
+        self.sample_size: int = 0
+        self.lazy: bool = any(is_dask(innermost(x)) for x in self.arrays)
         own = [_own_chunks(x) for x in self.arrays]
-        self.chunked = [
+        self.chunked: list[bool] = [
             is_dask(innermost(x)) and not (several and all(len(c) == 1 for c in chunks))
             for x, chunks in zip(self.arrays, own, strict=True)
         ]
         ndim = max((len(chunks) for chunks, there in zip(own, self.chunked, strict=True) if there), default=0)
-        self.layouts = [
+        self.layouts: list[Layout] = [
             Layout(
                 tuple(range(len(c)) if leading else range(ndim - len(c), ndim)) if there else None,
                 c,
@@ -81,7 +82,7 @@ class Arguments:
             )
             for x, c, there in zip(self.arrays, own, self.chunked, strict=True)
         ]
-        self.grid = [1] * ndim
+        self.grid: list[int] = [1] * ndim
         self.sizes: list[tuple[int, ...]] = [()] * ndim
         for layout in self.layouts:
             for label, sizes in layout.axes():

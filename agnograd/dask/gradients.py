@@ -16,9 +16,10 @@ from agnograd.core.level import zero_safety
 from agnograd.core.nodes import wrap
 from agnograd.core.table import OPS
 from agnograd.dask.arguments import Arguments
-from agnograd.dask.bodies import Call, safely
+from agnograd.dask.bodies import Body, Call, safely
 from agnograd.dask.grid import Layout, meta_of
 from agnograd.dask.mapped import Mapped
+from agnograd.dask.programs import Program
 from agnograd.dask.values import raw
 from agnograd.errors import BlocksError, NotDifferentiableError
 from agnograd.transforms import value_and_grad as in_memory
@@ -37,6 +38,7 @@ def value_and_grad(
     reduce: str = "sum",
     has_aux: bool = False,
     rows: int | None = None,
+    compile: bool = False,
     split_every: int | None = None,
 ) -> Callable[..., Any]:
     """Value and gradient of a function of chunks, summed over the chunks: one task for each of them.
@@ -64,6 +66,9 @@ def value_and_grad(
         How many rows of its chunk a task takes at a time; all of them by default. A function that is a sum over rows
         (with ``reduce="mean"``, a mean) has the same value and gradients then, and intermediate results that are small:
         less memory, and a part that stays in the processor's cache.
+    compile : bool
+        Have tasks replay one program of both passes (`agnograd.compile`), made once for each process and shape of
+        chunks: less memory and time than operations one by one, together with `rows` most of all.
     split_every : int, optional
         How many blocks the tree adds up at a time; by default what dask's configuration says, or 8.
 
@@ -82,6 +87,8 @@ def value_and_grad(
         If blocks do not fit together; the message says how to rechunk.
     NonScalarError
         If the value is no real scalar.
+    TraceError
+        In a task, if it cannot be compiled.
 
     Examples
     --------
@@ -119,7 +126,7 @@ def value_and_grad(
         moving = [given.places.index(i) if i in given.places else -1 for leaves in wanted for i in leaves]
         for key, leaves in zip(keys, wanted, strict=True):
             _check(given, key, leaves)
-        mapped, aux = _mapped(f, given, moving, reduce, has_aux, rows, split_every)
+        mapped, aux = _mapped(f, given, moving, reduce, has_aux, rows, compile, split_every)
         found = [wrap(x, None) if given.tensors and not isinstance(x, Array) else x for x in mapped.run(given.arrays)]
         count = 0 if aux is None else aux.num_leaves
         value = (found[0], aux.unflatten(found[1 : 1 + count])) if has_aux else found[0]
@@ -172,6 +179,7 @@ def _mapped(
     reduce: str,
     has_aux: bool,
     rows: int | None,
+    compile: bool,
     split_every: int | None,
 ) -> tuple[Mapped, Any]:
     """The function of blocks, and the structure of extra results."""
@@ -203,18 +211,15 @@ def _mapped(
     gradients = [
         layout if layout.labels is not None else reduced(layout) for layout in (given.layouts[k] for k in moving)
     ]
-    body = ValueAndGradient(
-        call,
-        tuple(moving),
-        tuple([tuple(x.shape) for x in samples[1:]]) if has_aux else None,
-        weight,
-        apart,
-        tuple([given.layouts[k].labels is None for k in moving]),
-        zero_safety.get(),
+    summed = tuple([given.layouts[k].labels is None for k in moving])
+    shapes = tuple([tuple(x.shape) for x in samples[1:]]) if has_aux else None
+    body: Body = ValueAndGradient(call, tuple(moving), shapes, weight, apart, summed, zero_safety.get())
+    if compile:
+        body = Program.of(body)
+    if rows is not None and 0 in split:
         # What has several blocks along the first axis is cut there once more.
-        rows if 0 in split else None,
-        tuple([layout.labels is not None for layout in given.layouts]),
-    )
+        data = tuple([layout.labels is not None for layout in given.layouts])
+        body = Rows(body, rows, data, (True,) * len(samples) + summed)
     name = getattr(f, "__name__", "f").strip("<>")
     grid = (*given.grid, *[1 for _ in free])
     return Mapped(body, f"grad-{name}", grid, tuple(given.layouts), (*extra, *gradients), split_every), structures[-1]
@@ -259,10 +264,6 @@ class ValueAndGradient:
         Which gradients get these axes, too.
     safe : bool
         Whether zero cotangents stay zero.
-    rows : int or None
-        How many rows are taken at a time.
-    data : tuple of bool
-        Which arrays have them.
     """
 
     call: Call
@@ -272,30 +273,10 @@ class ValueAndGradient:
     apart: int
     parameters: tuple[bool, ...]
     safe: bool
-    rows: int | None
-    data: tuple[bool, ...]
 
     def __call__(self, *chunks: Any) -> list[Any]:
         """Run the function and the way back."""
-        count = max([x.shape[0] for x, there in zip(chunks, self.data, strict=True) if there], default=0)
-        if self.rows is None or count <= self.rows:
-            return self._part(chunks)
-        found: list[Any] = []
-        for start in range(0, count, self.rows):
-            rows = slice(start, start + self.rows)
-            part = [x[rows, ...] if there else x for x, there in zip(chunks, self.data, strict=True)]
-            found = self._joined(found, self._part(part))
-        return [OPS["concat"].call(x, axis=0) if isinstance(x, list) else x for x in found]
 
-    def _joined(self, found: list[Any], part: list[Any]) -> list[Any]:
-        """Results of some rows and of those behind them: sums, and lists of gradients of data."""
-        lists = [False] * (len(part) - len(self.moving)) + [not summed for summed in self.parameters]
-        if not found:
-            return [[x] if side_by_side else x for x, side_by_side in zip(part, lists, strict=True)]
-        pairs = zip(found, part, lists, strict=True)
-        return [[*known, x] if side_by_side else known + x for known, x, side_by_side in pairs]
-
-    def _part(self, chunks: Sequence[Any]) -> list[Any]:
         def function(*values: Any) -> Any:
             arrays = list(chunks)
             for k, x in zip(self.moving, values, strict=True):
@@ -326,6 +307,46 @@ class ValueAndGradient:
                 f"agnograd.dask.map_blocks."
             )
             raise BlocksError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A body that takes some rows of its data at a time.
+
+    Attributes
+    ----------
+    body : callable
+    rows : int
+        How many are taken at a time.
+    data : tuple of bool
+        Which arrays have them.
+    summed : tuple of bool
+        Which results are summed over them; the others have them.
+    """
+
+    body: Body
+    rows: int
+    data: tuple[bool, ...]
+    summed: tuple[bool, ...]
+
+    def __call__(self, *chunks: Any) -> list[Any]:
+        """Run the body part by part."""
+        count = max([x.shape[0] for x, there in zip(chunks, self.data, strict=True) if there], default=0)
+        if count <= self.rows:
+            return list(self.body(*chunks))
+        found: list[Any] = []
+        for start in range(0, count, self.rows):
+            rows = slice(start, start + self.rows)
+            part = [x[rows, ...] if there else x for x, there in zip(chunks, self.data, strict=True)]
+            found = self._joined(found, self.body(*part))
+        return [OPS["concat"].call(x, axis=0) if isinstance(x, list) else x for x in found]
+
+    def _joined(self, found: list[Any], part: Sequence[Any]) -> list[Any]:
+        """Results of some rows and of those behind them: sums, and lists of what has these rows."""
+        if not found:
+            return [x if summed else [x] for x, summed in zip(part, self.summed, strict=True)]
+        pairs = zip(found, part, self.summed, strict=True)
+        return [known + x if summed else [*known, x] for known, x, summed in pairs]
 
 
 def weighted(x: Any, weight: Weight | None, chunks: Sequence[Any]) -> Any:

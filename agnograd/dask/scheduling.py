@@ -27,8 +27,8 @@ class Graph:
     def __init__(self, tasks: Mapping[Key, Any], stand_ins: Iterable[Key]) -> None:
         from dask._task_spec import convert_legacy_graph
 
-        self.tasks = dict(convert_legacy_graph(dict(tasks)))
-        self.moving = _dependents(self.tasks, stand_ins)
+        self.tasks: dict[Any, Any] = dict(convert_legacy_graph(dict(tasks)))
+        self.moving: list[Key] = _dependents(self.tasks, stand_ins)
         self._name = uuid4().hex
 
     def run(

@@ -1,5 +1,6 @@
 """Functions of blocks: values and derivatives against the same functions on arrays in memory, and what they cost."""
 
+import functools
 import pickle
 
 import dask
@@ -10,7 +11,7 @@ from dask_counts import Source, count_of_tasks
 
 import agnograd as ag
 from agnograd.dask import map_blocks, value_and_grad
-from agnograd.errors import BlocksError, FunctionError, NonScalarError, NotDifferentiableError
+from agnograd.errors import BlocksError, FunctionError, NonScalarError, NotDifferentiableError, TraceError
 from benchmarks.dask_blocks import NAMES, graph
 from benchmarks.dask_workloads import WORKLOADS, Data
 
@@ -194,6 +195,41 @@ def test_some_rows_at_a_time_give_the_same(rows):
     close(each, ag.compute(value_and_grad(loss, reduce="none")(PARAMS, x, y)))
 
 
+@pytest.mark.parametrize("rows", [None, 2])
+def test_compiled_tasks_find_the_same(rows):
+    x, y = chunked(X, (5, 4)), chunked(Y, 5)
+    compiled = functools.partial(value_and_grad, compile=True, rows=rows)
+    expected = ag.value_and_grad(counted, (0, 1, 2), has_aux=True)(PARAMS, X, Y)
+    close(compiled(counted, (0, 1, 2), has_aux=True)(PARAMS, x, y), expected)
+    close(compiled(mean_loss, reduce="mean")(PARAMS, x, y), ag.value_and_grad(mean_loss)(PARAMS, X, Y))
+    each = ag.compute(value_and_grad(loss, reduce="none")(PARAMS, x, y))
+    close(compiled(loss, reduce="none")(PARAMS, x, y), each)
+    v = ag.tree.map(np.cos, PARAMS)
+    for f in (loss, lambda p, x, y: loss({**p, "b": B}, x, y) + x.shape[0] * ag.sum(p["b"] * V)):
+        slopes = ag.jvp(lambda p, f=f: compiled(f)(p, x, y), (PARAMS,), (v,))
+        close(slopes, ag.jvp(lambda p, f=f: ag.value_and_grad(f)(p, X, Y), (PARAMS,), (v,)))
+        g = ag.grad(lambda p, f=f: ag.sum(compiled(f)(p, x, y)[1]["w"] ** 2))(PARAMS)
+        close(g, ag.grad(lambda p, f=f: ag.sum(ag.grad(f)(p, X, Y)["w"] ** 2))(PARAMS))
+
+
+def test_a_program_is_made_once_whoever_brings_the_tasks():
+    lazy = value_and_grad(noted, compile=True, rows=2)(PARAMS, chunked(X[:12], (6, 4)), chunked(Y[:12], 6))
+    copies = [pickle.loads(pickle.dumps(dict(x.dask))) for x in (lazy[0], lazy[0])]
+    CALLS.clear()
+    for tasks in copies:
+        dask.get(tasks, lazy[0].__dask_keys__())
+    assert CALLS == [(2, 4)]
+
+
+def test_what_cannot_be_compiled_says_so_when_it_runs():
+    def f(w, x):
+        return ag.sum((x @ w)[x[:, 0] > 0])
+
+    value, _ = value_and_grad(f, compile=True)(W[:, 0], chunked(X, (5, 4)))
+    with pytest.raises(TraceError):
+        value.compute()
+
+
 def test_members_have_a_gradient_each_over_all_blocks():
     params = ag.tree.map(lambda x: np.stack([x, 2 * x]), PARAMS)
     x, y = chunked(X, (5, 4)), chunked(Y, 5)
@@ -299,6 +335,14 @@ def mean_loss(params, x, y):
 def counted(params, x, y):
     residual = layer(x, params["w"], params["b"]) @ params["v"] - y
     return ag.sum(residual**2), {"positive": ag.sum(residual > 0), "moments": ag.stack([ag.sum(y), ag.sum(y * y)])}
+
+
+CALLS = []
+
+
+def noted(params, x, y):
+    CALLS.append(tuple(x.shape))
+    return loss(params, x, y)
 
 
 @pytest.fixture
