@@ -80,8 +80,8 @@ __all__ = [
 
 API_VERSION = (1, 0)
 
-hookspec = pluggy.HookspecMarker("agnograd")
-hookimpl = pluggy.HookimplMarker("agnograd")
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker("agnograd")
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker("agnograd")
 
 Array = Any
 
@@ -166,8 +166,11 @@ class Backend:
         ``is_scalar(x)``: whether a value may be taken as a Python scalar by other backends.
     lifts : mapping
         Names of backends whose arrays, up to a number of bytes, become arrays of this one where both meet in an
-        operation. For lazy backends: parameters in memory beside data that are not. A gradient does not come back from
-        there unasked, since its values would have to be computed.
+        operation and lie on the same device. For lazy backends: parameters in memory beside data that are not. A
+        gradient does not come back from there unasked, since its values would have to be computed.
+    lift : callable or None
+        ``lift(x)``, an array of this backend with the values of one of those of `lifts`, on its device. By default the
+        values go through NumPy.
     generator : str
         What makes code of a program that `agnograd.compile` has recorded, ``"module:function"``: takes an
         `agnograd.compiler.program.Program` and returns an `agnograd.compiler.source.Code`. By default the program is
@@ -210,6 +213,7 @@ class Backend:
     is_scalar: Callable[[Array], bool] | None = None
     generator: str = ""
     lifts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    lift: Callable[[Any], Array] | None = None
     doc: str = ""
     url: str = ""
 

@@ -108,7 +108,8 @@ def _drawn(draw: str) -> Callable[..., Array]:
     return random
 
 
-randn, rand = _drawn("standard_normal"), _drawn("random")
+randn: Callable[..., Array] = _drawn("standard_normal")
+rand: Callable[..., Array] = _drawn("random")
 
 
 def kernels() -> dict[str, Callable[..., Any]]:
@@ -136,6 +137,13 @@ def probe() -> None:
         raise RuntimeError(msg)
 
 
+def lift(x: Any) -> Array:
+    """An array in memory as one chunk, which stays where it is."""
+    import dask.array as da
+
+    return da.from_array(x, chunks=-1, asarray=False)
+
+
 @hookimpl
 def agnograd_backends() -> Iterable[Backend]:
     """Dask's description."""
@@ -148,8 +156,9 @@ def agnograd_backends() -> Iterable[Backend]:
         extra="dask",
         probe=probe,
         lazy=True,
-        # NumPy's arrays beside larger ones are parameters. They travel in the graph, once for each gradient.
-        lifts={"numpy": 2**20},
+        # Arrays in memory beside larger ones are parameters. They travel in the graph, once for each gradient.
+        lifts={"numpy": 2**20, "cupy": 2**20},
+        lift=lift,
         to_host=to_host,
         expose=expose,
         shape=shape,

@@ -56,16 +56,22 @@ def _mixed(op: Op, x: Any, y: Any) -> MixedBackendsError:
     first, second = raw_space(x), raw_space(y)
     described = (
         f"{op.name} got arrays of two backends, {first.name} and {second.name}: {describe(x)}; {describe(y)}. "
-        f"Nothing is converted silently: convert one, for example with "
+        f"Nothing is converted silently: "
     )
     for space, other in ((first, second), (second, first)):
         limit = _limit(space, other)
+        if limit is not None and _device(x) != _device(y):
+            return MixedBackendsError(
+                f"{described}an array of {other.name!r} becomes one of {space.name!r} by itself only where both are on "
+                f"one device. Convert it to the library whose arrays the chunks are."
+            )
         if limit is not None:
             return MixedBackendsError(
-                f"{described}agnograd.to_backend(x, {space.name!r}, lifted=True), as is done by itself up to {limit} "
-                f"bytes. Gradients with respect to it stay in {space.name!r} until they are computed."
+                f"{described}convert one, for example with agnograd.to_backend(x, {space.name!r}, lifted=True), as is "
+                f"done by itself up to {limit} bytes. Gradients with respect to it stay in {space.name!r} until they "
+                f"are computed."
             )
-    return MixedBackendsError(f"{described}agnograd.to_backend(x, {first.name!r}).")
+    return MixedBackendsError(f"{described}convert one, for example with agnograd.to_backend(x, {first.name!r}).")
 
 
 def _limit(space: Space, other: Space) -> int | None:
@@ -95,14 +101,21 @@ def together(values: tuple[Any, ...]) -> tuple[Any, ...]:
 def lifting(operands: Sequence[Any]) -> Space | None:
     """The backend among those of several arrays into which the others may be lifted."""
     found = [None if type(x) in SCALARS else raw_space(x) for x in operands]
-    return next((s for s in found if s is not None and all(map(partial(_lifts, s), found, operands))), None)
+    for target, like in zip(found, operands, strict=True):
+        if target is not None and all(map(partial(_lifts, target, like), found, operands)):
+            return target
+    return None
 
 
-def _lifts(target: Space, space: Space | None, x: Any) -> bool:
+def _lifts(target: Space, like: Any, space: Space | None, x: Any) -> bool:
     if space is None or space is target:
         return True
     limit = _limit(target, space)
-    return limit is not None and innermost(x).nbytes <= limit
+    return limit is not None and innermost(x).nbytes <= limit and _device(x) == _device(like)
+
+
+def _device(x: Any) -> Any:
+    return raw_space(x).device(innermost(x))
 
 
 def _lift(target: Space, x: Any) -> Any:

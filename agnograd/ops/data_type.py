@@ -7,6 +7,7 @@ from typing import Any
 from agnograd.core.batching import elements
 from agnograd.core.cotangent import Spec
 from agnograd.core.nodes import as_wrapper
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import Space, spaces
 from agnograd.core.tiers import linear
@@ -23,7 +24,7 @@ def _to_device_vjp(xp: Any, g: Array, x_spec: Spec) -> Array:
 
 
 # The engine casts a cotangent to the dtype of its primal: the transpose has nothing left to do.
-astype = linear(
+astype: Op = linear(
     "astype(x, dtype, /, *, copy=True, device=None)",
     batch=elements,
     arrays=("x",),
@@ -34,14 +35,14 @@ astype = linear(
         Sample((Uniform(kind="complex"),), {"dtype": "complex64"}),
     ],
 )
-clone = linear(
+clone: Op = linear(
     "clone(x, /)",
     batch=elements,
     body=lambda xp, x: xp.copy(x),
     x=_same,
     samples=[Sample((Uniform(),)), Sample((Uniform(kind="complex"),))],
 )
-to_device = linear(
+to_device: Op = linear(
     "to_device(x, /, device, *, stream=None)",
     batch=elements,
     body=lambda xp, x, device, *, stream=None: xp.backend.to_device(x, device, stream),
@@ -52,6 +53,8 @@ to_device = linear(
 
 def _to_backend(xp: Any, x: Array, name: str, *, device: Any = None, lifted: bool = False) -> Array:
     target = spaces.named(name).backend
+    if lifted and target.lift is not None and xp.name in target.lifts:
+        return target.lift(x)
     out = target.from_host(xp.backend.to_host(x))
     return out if device is None else target.to_device(out, device)
 
@@ -65,7 +68,7 @@ def _to_backend_vjp(xp: Any, g: Array, x_spec: Spec, lifted: bool) -> Array:
 
 
 # The only operation whose output belongs to another backend than its argument.
-to_backend = linear(
+to_backend: Op = linear(
     "to_backend(x, /, name, *, device=None, lifted=False)",
     batch=elements,
     body=_to_backend,

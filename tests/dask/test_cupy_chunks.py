@@ -8,6 +8,7 @@ Part of CuPy's column, which is a process of its own (test_cupy_column.py)::
 import pytest
 
 import agnograd as ag
+from agnograd.errors import MixedBackendsError
 from agnograd.testing.matrix import count_computes
 
 cupy = pytest.importorskip("cupy")
@@ -103,3 +104,35 @@ def test_steps_of_an_optimiser():
         host_w = host_w - 0.5 * host_velocity
     assert isinstance(w, cupy.ndarray)
     np.testing.assert_allclose(w.get(), host_w, rtol=1e-12)
+
+
+def loss_of_parameters(p, x, v):
+    return ag.sum(ag.tanh(x @ p["w"] + p["b"]) * v)
+
+
+def test_parameters_of_cupy_stay_on_the_device():
+    x, v, *_ = chunked()
+    host = {"w": W, "b": np.asarray(0.5)}
+    p = ag.tree.map(cupy.asarray, host)
+    with count_computes() as computes:
+        lazy = ag.value_and_grad(loss_of_parameters)(p, x, v)
+    assert computes == [0]
+    value, g = ag.compute(*lazy, scheduler="sync")
+    wanted, expected = ag.value_and_grad(loss_of_parameters)(host, X, V)
+    for a, b in ((value, wanted), (g["w"], expected["w"]), (g["b"], expected["b"])):
+        assert isinstance(a, cupy.ndarray)
+        np.testing.assert_allclose(a.get(), b, rtol=1e-10)
+    w = ag.tensor(p["w"], requires_grad=True)
+    loss_of_parameters({"w": w, "b": 0.5}, x, v).backward()
+    np.testing.assert_allclose(w.grad.array.compute(scheduler="sync").get(), expected["w"], rtol=1e-10)
+
+
+def test_parameters_of_another_device_are_refused():
+    x, v, *_ = chunked()
+    with pytest.raises(
+        MixedBackendsError, match=r"cpu.*'numpy' becomes one of 'dask' by itself only where both are on one device"
+    ):
+        ag.grad(loss_of_parameters)({"w": W, "b": np.asarray(0.5)}, x, v)
+    host = da.from_array(X, chunks=2), da.from_array(V, chunks=2)
+    with pytest.raises(MixedBackendsError, match="only where both are on one device"):
+        ag.grad(loss_of_parameters)({"w": cupy.asarray(W), "b": cupy.asarray(0.5)}, *host)

@@ -180,7 +180,7 @@ def test_dtypes_promote_as_numpys_do():
 
 
 def test_the_limit_and_the_explicit_way(no_compute):
-    assert spaces.named("dask").backend.lifts == {"numpy": LIMIT}
+    assert spaces.named("dask").backend.lifts == {"numpy": LIMIT, "cupy": LIMIT}
     at, above = (np.ones(LIMIT // 8 + i) for i in range(2))
     x = ag.asarray(da.ones(at.shape, chunks=10_000))
     assert type((x + at).array) is da.Array
