@@ -17,6 +17,7 @@ Examples
 
 from __future__ import annotations
 
+from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 from importlib.util import find_spec as _find_spec
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -65,7 +66,12 @@ from agnograd.tensors import Tensor
 from agnograd.transforms import grad, hvp, jvp, remat, stop_gradient, value_and_grad, vjp, vmap
 
 if _TYPE_CHECKING:
+    import builtins as _builtins
+
     from agnograd import dask, implicit, optimize, tree
+    from agnograd._signatures import *  # noqa: F403 - all that the table has, and its own __all__ says
+    from agnograd._signatures import Fourier as _Fourier
+    from agnograd._signatures import Linalg as _Linalg
     from agnograd.compiler import compile, explain
     from agnograd.custom_rules import custom_gradient, custom_jvp, custom_vjp
     from agnograd.dask.computing import compute, persist
@@ -85,6 +91,31 @@ if _TYPE_CHECKING:
         saved_residuals,
     )
     from agnograd.viz import draw
+
+    linalg: _Linalg
+    fft: _Fourier
+    e: _builtins.float
+    inf: _builtins.float
+    nan: _builtins.float
+    newaxis: None
+    pi: _builtins.float
+    # Data types of the default backend, which are of a class that each library has of its own.
+    bool: Any
+    int8: Any
+    int16: Any
+    int32: Any
+    int64: Any
+    uint8: Any
+    uint16: Any
+    uint32: Any
+    uint64: Any
+    float32: Any
+    float64: Any
+    complex64: Any
+    complex128: Any
+    int: Any
+    float: Any
+    cfloat: Any
 
 __version__ = "0.1.0"
 
@@ -195,8 +226,8 @@ __all__ = [
 # What comes with agnograd is an attribute like any other: asking `__getattr__` takes longer than a small operation.
 globals().update({name: op.call for name, op in _OPS.items() if name.isidentifier() and name not in globals()})
 # opt_einsum and autoray look for NumPy's names in the package that an array comes from.
-concatenate = _OPS["concat"].call
-transpose = interop.numpy_methods.transpose
+concatenate: _Callable[..., Any] = _OPS["concat"].call
+transpose: _Callable[..., Any] = interop.numpy_methods.transpose
 
 
 def __getattr__(name: str) -> Any:

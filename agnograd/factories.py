@@ -108,7 +108,16 @@ def asarray(
 def _create(name: str, args: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     space = spaces.named(default_backend())
     options = {k: v for k, v in {"dtype": dtype, "device": device}.items() if v is not None}
-    return _finished(getattr(space, name)(*args, **options), requires_grad)
+    try:
+        made = getattr(space, name)(*args, **options)
+    except ValueError as error:
+        if str(device).startswith(("cuda", "gpu")):
+            error.add_note(
+                f"in agnograd.{name}, on backend {space.name!r}. A GPU's arrays are those of backend 'cupy': "
+                f"agnograd.use_backend('cupy'), or agnograd.to_backend(x, 'cupy')."
+            )
+        raise
+    return _finished(made, requires_grad)
 
 
 def _finished(raw: Any, requires_grad: bool) -> Tensor:

@@ -134,6 +134,9 @@ class Backend:
     kernels : callable or None
         Returns a mapping of operation names to functions on raw arrays: faster bodies, and those that the namespace
         lacks. Called once, when the backend is first used.
+    kernels_of : callable or None
+        ``kernels_of(type)``, the same for arrays of one of its types, such as NumPy's scalars, where neither `kernels`
+        nor a plugin has one. Called once for each operation and type.
     synchronise : callable or None
         Waits until all work is done, for timing.
     memory : callable or None
@@ -200,6 +203,7 @@ class Backend:
     to_device: Callable[[Array, Any, Any], Array] | None = None
     guard: Callable[[], Callable[[Array], Any] | None] | None = None
     kernels: Callable[[], Mapping[str, Callable[..., Any]]] | None = None
+    kernels_of: Callable[[type], Mapping[str, Callable[..., Any]]] | None = None
     synchronise: Callable[[], None] | None = None
     memory: Callable[[], tuple[int, int]] | None = None
     shape: Callable[[Array], tuple[int, ...]] | None = None

@@ -12,17 +12,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agnograd.core import operands as _operands
 from agnograd.core.array import Array, innermost
-from agnograd.core.cotangent import Partial, Spec
 from agnograd.core.formulas import broadcast_shapes
 from agnograd.core.table import OPS, Space, contested, is_prefix, lookup, spaces
 from agnograd.core.views import settled
 from agnograd.creation import Creation, made
 from agnograd.inspection import FloatLimits, IntegerLimits
 from agnograd.tensors import Tensor
+
+if TYPE_CHECKING:
+    from agnograd._signatures import Fourier, Linalg, Operations
+else:
+    Operations = object
 
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 DTYPES = (
@@ -31,7 +35,7 @@ DTYPES = (
 )
 
 
-class Namespace(Creation):
+class Namespace(Creation, Operations):
     """The functions, dtypes and constants of the standard on tensors of one backend.
 
     Get it from `agnograd.namespace` or from an array. Names that the standard does not have: ``embed``,
@@ -48,20 +52,20 @@ class Namespace(Creation):
     """
 
     __array_api_version__ = "2025.12"
-    e = math.e
-    inf = math.inf
-    nan = math.nan
+    e: float = math.e
+    inf: float = math.inf
+    nan: float = math.nan
     newaxis = None
-    pi = math.pi
+    pi: float = math.pi
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self.__name__ = f"agnograd.namespaces.{space.name}"
+        self.__name__: str = f"agnograd.namespaces.{space.name}"
         # Rules ask for these, on wrappers as on raw arrays.
-        self.reals = space.reals
-        self.floats = space.floats
-        self.linalg = Extension(self.__name__, "linalg")
-        self.fft = _Fourier(self)
+        self.reals: tuple[Any, ...] = space.reals
+        self.floats: tuple[Any, ...] = space.floats
+        self.linalg: Linalg = Extension(self.__name__, "linalg")  # type: ignore[assignment]
+        self.fft: Fourier = _Fourier(self)  # type: ignore[assignment]
         # Attributes that the table was asked for once: it takes them out again where a plugin is unloaded.
         self.kept: set[str] = set()
 
@@ -133,10 +137,6 @@ class Namespace(Creation):
         """The device of an array."""
         return x.device
 
-    def partial_cotangent(self, g: Any, key: Any, spec: Spec) -> Partial:
-        """The cotangent of an array of which only ``x[key]`` was used."""
-        return Partial(g, key, spec)
-
 
 class Extension:
     """The operations whose names share a prefix: ``linalg``, ``fft``, or a plugin's package."""
@@ -144,7 +144,7 @@ class Extension:
     def __init__(self, owner: str, prefix: str) -> None:
         self._owner = owner
         self._prefix = prefix
-        self.__name__ = f"{owner}.{prefix}"
+        self.__name__: str = f"{owner}.{prefix}"
 
     def __repr__(self) -> str:
         return f"<array namespace {self.__name__!r}>"
@@ -241,7 +241,12 @@ _PLUGINS = {"scipy": "agnograd-scipy", "special": "agnograd-special"}
 def _absent(owner: str, name: str) -> AttributeError:
     prefix, _, own = name.rpartition(".")
     kind = "module" if owner == "agnograd" and not prefix else "namespace"
-    hint = f". It comes with a plugin: pip install {_PLUGINS[name]}" if name in _PLUGINS else ""
+    if name in _PLUGINS:
+        hint = f". It comes with a plugin: pip install {_PLUGINS[name]}"
+    else:
+        from agnograd import elsewhere  # only for what is not there
+
+        hint = elsewhere.hint(own)
     msg = f"{kind} {f'{owner}.{prefix}'.rstrip('.')!r} has no attribute {own!r}{hint}"
     return AttributeError(msg, name=own)
 

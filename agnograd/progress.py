@@ -58,8 +58,8 @@ class Task:
     def __init__(self, owner: Progress, text: str, total: int | None) -> None:
         self.text = text
         self.total = total
-        self.done = 0
-        self.note = ""
+        self.done: int = 0
+        self.note: str = ""
         self._owner = owner
         self._start = self._shown = perf_counter()
         self._line: Any = None

@@ -113,7 +113,7 @@ class spill(saved_tensors_hooks):  # noqa: N801 - as the hooks that it is made o
         super().__init__(self._pack, self._unpack)
         self._min_bytes = min_bytes
         if directory is None:
-            self.directory = Path(tempfile.mkdtemp(prefix="agnograd-"))
+            self.directory: Path = Path(tempfile.mkdtemp(prefix="agnograd-"))
             weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
         else:
             self.directory = Path(directory)

@@ -18,7 +18,7 @@ from agnograd.core.inplace import write
 from agnograd.core.level import ROOT
 from agnograd.core.methods import install_methods
 from agnograd.core.nodes import Node, Reverse, classes, edge, is_leaf, new_leaf, wrap
-from agnograd.core.recorders import make_call
+from agnograd.core.recorders import indexed, make_call
 from agnograd.core.reverse import prompt_leaves
 from agnograd.core.table import OPS, bind_with
 from agnograd.core.views import attach, become, refresh, settled, share, writes
@@ -428,7 +428,6 @@ def _bind(op: Any) -> None:
 
 bind_with(_bind)
 
-import agnograd.core.conversions  # noqa: E402 - adds what an array converts to
 import agnograd.ops  # noqa: E402, F401 - fills the table, which is bound above
 
 
@@ -437,4 +436,5 @@ def _operator(name: str) -> Callable[..., Any]:
 
 
 install_operators(_operator, write)
+Array.__getitem__ = indexed(OPS["getitem"])  # type: ignore[method-assign]
 install_methods()

@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks [ledger|guard] --help`."""
+"""The command: `python -m benchmarks [ledger|guard|publish|compiled] --help`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import bars, compare, guard, ledger, report, startup, transforms, workloads
+from benchmarks import bars, compare, compiled, guard, ledger, publish, report, startup, transforms, workloads
 from benchmarks.engines import installed
-from benchmarks.results import Results
+from benchmarks.results import Results, surroundings
 
 PARTS = ("time", "memory", "deep", "import", "transforms", "models")
 
@@ -31,6 +31,19 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("guard", help="check against regressions, by ratio to a calibration workload")
     command.add_argument("--rounds", type=int, default=15, help="interleaved rounds (%(default)s)")
     command.set_defaults(run=_guard)
+    command = commands.add_parser("publish", help="the figures that the page on performance plots; writes its JSON")
+    command.add_argument("--rounds", type=int, default=25, help="interleaved rounds for each workload (%(default)s)")
+    command.add_argument("--engines", nargs="+", choices=installed(), default=installed(), help="of those installed")
+    command.add_argument("--output", type=Path, default=publish.PATH, metavar="FILE", help="instead of the page's file")
+    command.set_defaults(run=_publish)
+    command = commands.add_parser("compiled", help="compiled gradients against those by hand and jax.jit")
+    command.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(compiled.NAMES)}")
+    command.add_argument("--threads", nargs="+", type=int, default=[1], help="how many, one or several (%(default)s)")
+    command.add_argument("--seconds", type=float, default=6.0, help="CPU time for each workload (%(default)s)")
+    command.add_argument("--no-jax", action="store_true", help="leave jax.jit out")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    command.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
+    command.set_defaults(run=_compiled)
     options = parser.parse_args(arguments)
     code: int = options.run(options, Console(width=None if sys.stdout.isatty() else 160))
     return code
@@ -94,6 +107,27 @@ def _guard(options: argparse.Namespace, console: Console) -> int:
     verdicts = guard.measure(rounds=options.rounds)
     console.print(report.verdict_table(verdicts, "Guard: time over that of the calibration workload"))
     return int(any(verdict.kept is False for verdict in verdicts))
+
+
+def _compiled(options: argparse.Namespace, console: Console) -> int:
+    jax = "jax" in installed() and not options.no_jax
+    rows = []
+    for threads in options.threads:
+        for name in options.names or compiled.NAMES:
+            rows.append(compiled.in_process(name, threads=threads, jax=jax, seconds=options.seconds))
+            if options.json:
+                where = surroundings(["hand", "agnograd", *(["jax"] if jax else [])])
+                options.json.write_text(json.dumps({"where": where, "compiled": rows}, indent=1) + "\n")
+    console.print(compiled.table(rows))
+    return int(options.check and any(row["broken"] for row in rows))
+
+
+def _publish(options: argparse.Namespace, console: Console) -> int:
+    engines = list(dict.fromkeys(["hand", "agnograd", *options.engines]))
+    figures = publish.measure(engines, rounds=options.rounds, done=lambda part: console.print(f"measured: {part}"))
+    options.output.write_text(publish.text(figures))
+    console.print(f"written to {options.output}")
+    return 0
 
 
 if __name__ == "__main__":

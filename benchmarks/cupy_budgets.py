@@ -74,6 +74,7 @@ def of_workloads(counting: Counting) -> Budgets:
     for name, workload in cupy_workloads.WORKLOADS.items():
         steps = {
             "agnograd": cupy_workloads.with_agnograd(workload, cp.asarray, workload.small),
+            "compiled": cupy_workloads.compiled(workload, cp.asarray, workload.small),
             "second order": cupy_workloads.curvature(workload, cp.asarray, workload.small),
             "by hand": cupy_workloads.by_hand(workload, workload.small),
         }

@@ -182,6 +182,20 @@ def with_agnograd(workload: Workload, arrays: Callable[[Array], Any], size: int)
     return step
 
 
+def compiled(workload: Workload, arrays: Callable[[Array], Any], size: int) -> Callable[[], Any]:
+    """The step with agnograd, compiled as a whole."""
+    import agnograd as ag
+
+    parameters, constants = ([arrays(x) for x in xs] for xs in workload.make(size))
+
+    @ag.compile
+    def step(p: Any, *rest: Any) -> Any:
+        value, gradients = ag.value_and_grad(lambda p: workload.loss(ag, p, *rest))(p)
+        return _finish(workload, value, p, gradients)
+
+    return lambda: step(parameters, *constants)
+
+
 def curvature(workload: Workload, arrays: Callable[[Array], Any], size: int) -> Callable[[], Any]:
     """The product of the Hessian with the parameters themselves, by agnograd: second derivatives."""
     import agnograd as ag

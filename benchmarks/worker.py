@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The first two choose kernels of OpenBLAS by hand, and on a machine that they were not made for halve its speed. The
 # last makes every process compile the sources again, which no user's does.
 _UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class Times(NamedTuple):
@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
     """Environment variables of a process that measures: one thread, and nothing that slows it."""
     kept = {name: value for name, value in os.environ.items() if name not in _UNSET}
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return kept | dict.fromkeys(_THREADS, "1") | {"PYTHONPATH": os.pathsep.join(paths)}
+    return kept | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 class Worker:

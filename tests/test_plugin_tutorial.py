@@ -1,6 +1,6 @@
-"""The tutorial for authors of plugins: its files are the template's, and its commands and sessions do what they show.
+"""The tutorials for authors of plugins: their files are the template's, and commands and sessions do what they show.
 
-It is gone through from top to bottom: files are written where they stand on the page, and what follows runs with what
+They are gone through from top to bottom: files are written where they stand on a page, and what follows runs with what
 is there by then. Only pip is not run: `projects.install` does its part.
 """
 
@@ -15,7 +15,8 @@ import projects
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "plugin_tutorial.md"
+# The second goes on where the first ends, and writes some of its files anew.
+PAGES = [ROOT / "docs" / "plugin_tutorial.md", ROOT / "docs" / "tutorials" / "backend_plugin.md"]
 TEMPLATE = ROOT / "plugins" / "agnograd-template"
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A reader has them, or copies them.
@@ -25,10 +26,10 @@ pytestmark = pytest.mark.skipif(not TEMPLATE.exists(), reason="the template trav
 
 
 def blocks():
-    return [match.groups() for match in BLOCK.finditer(PAGE.read_text(encoding="utf-8"))]
+    return [match.groups() for page in PAGES for match in BLOCK.finditer(page.read_text(encoding="utf-8"))]
 
 
-def test_files_of_the_tutorial_are_those_of_the_template():
+def test_files_of_the_tutorials_are_those_of_the_template():
     shown = {name: text for _, name, text in blocks() if name}
     there = {
         path.relative_to(TEMPLATE).as_posix(): path.read_text(encoding="utf-8")
@@ -47,7 +48,7 @@ sys.exit(doctest.DocTestRunner(optionflags=flags).run(example).failed)
 """
 
 
-def test_the_tutorial_does_what_it_shows(tmp_path):
+def test_the_tutorials_do_what_they_show(tmp_path):
     reader = Reader(tmp_path / "project", tmp_path / "site")
     for language, name, text in [*blocks(), ("end", None, "")]:
         if language == "pycon":
@@ -59,7 +60,7 @@ def test_the_tutorial_does_what_it_shows(tmp_path):
         elif language == "console":
             for command, expected in commands(text):
                 reader.run(command, expected)
-    assert (reader.sessions, reader.commands) == (2, 4)
+    assert (reader.sessions, reader.commands) == (4, 7)
 
 
 class Reader:

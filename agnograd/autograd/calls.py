@@ -73,11 +73,12 @@ class Call:
         self.create_graph = create_graph
         self.strict = strict
         self.vectorize = vectorize
+        self.inputs_single: bool
         given, self.inputs_single = self.tensors(inputs, "inputs")
         # New objects, so that an argument is told from the same tensor where the function closes over it.
-        self.inputs = tuple([self._fresh(settled(x)) for x in given])
+        self.inputs: tuple[Any, ...] = tuple([self._fresh(settled(x)) for x in given])
         self.outputs: Tensors = ()
-        self.outputs_single = True
+        self.outputs_single: bool = True
 
     def _fresh(self, x: Any) -> Any:
         if self.create_graph and x.level is ROOT:

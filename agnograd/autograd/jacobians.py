@@ -53,16 +53,16 @@ class Check:
         self.transformed = transformed
         self.inputs = inputs
         self.options = options
-        self.varied = [i for i, x in enumerate(inputs) if requires_grad(x)]
-        self.primals = [inputs[i] for i in self.varied]
-        self.point = compute(self.primals)
-        self.returned = leaves(func(*inputs))
-        self.places = [i for i, y in enumerate(self.returned) if requires_grad(y)]
-        self.outputs = [self.returned[i] for i in self.places]
-        self.values = compute(self.outputs)
+        self.varied: list[int] = [i for i, x in enumerate(inputs) if requires_grad(x)]
+        self.primals: list[Any] = [inputs[i] for i in self.varied]
+        self.point: Any = compute(self.primals)
+        self.returned: list[Any] = leaves(func(*inputs))
+        self.places: list[int] = [i for i, y in enumerate(self.returned) if requires_grad(y)]
+        self.outputs: list[Any] = [self.returned[i] for i in self.places]
+        self.values: Any = compute(self.outputs)
         # Not the same on either side: an antisymmetric part of a Jacobian would not be seen.
-        self.directions = self._vectors(self.point, 0)
-        self.weights = self._vectors(self.values, 1)
+        self.directions: list[Any] = self._vectors(self.point, 0)
+        self.weights: list[Any] = self._vectors(self.values, 1)
 
     def _vectors(self, hosts: Sequence[Any], seed: int) -> list[Any]:
         import numpy as np

@@ -289,6 +289,7 @@ def agnograd_backends() -> Iterable[Backend]:
         synchronise=synchronise,
         memory=memory,
         describe=describe,
+        generator="agnograd.compiler.on_cupy:generate",
         doc="CuPy arrays on an NVIDIA GPU",
         url="https://docs.cupy.dev",
     )

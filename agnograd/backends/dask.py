@@ -172,6 +172,7 @@ def agnograd_backends() -> Iterable[Backend]:
         randn=randn,
         rand=rand,
         kernels=kernels,
+        generator="agnograd.compiler.on_dask:generate",
         doc="dask arrays: chunked, lazy, larger than memory",
         url="https://docs.dask.org/en/stable/array.html",
     )

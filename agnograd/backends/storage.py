@@ -81,8 +81,8 @@ class Filled:
         self._backend = backend
         self._module = module
         own = backend.kernels() if backend.kernels is not None else {}
-        self.own_kernels = {"searchsorted": _searchsorted(module), **own}
-        self.copy = backend.copy or _copier(module)
+        self.own_kernels: dict[str, Callable[..., Array]] = {"searchsorted": _searchsorted(module), **own}
+        self.copy: Callable[[Array], Array] = backend.copy or _copier(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)

@@ -33,13 +33,25 @@ def put(out: Console, shown: RenderableType) -> None:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """Print a table."""
+    """Print a table; on a terminal that is too narrow for its words, each row as lines below one another."""
+    out = console()
+    names, lines = list(columns), [list(row) for row in rows]
+    needed = [
+        max(len(word) for cell in cells for word in [*cell.split(), ""]) for cells in zip(names, *lines, strict=True)
+    ]
+    if out.is_terminal and sum(needed) + 3 * (len(names) - 1) > out.width:
+        for row in lines:
+            out.print(row[0], style="bold")
+            for name, cell in zip(names[1:], row[1:], strict=True):
+                if cell:
+                    out.print(f"  {name}: {cell}")
+        return
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in columns:
+    for name in names:
         made.add_column(name, overflow="fold")
-    for row in rows:
+    for row in lines:
         made.add_row(*row)
-    put(console(), made)
+    put(out, made)
 
 
 def pairs(named: Iterable[tuple[str, str]]) -> None:

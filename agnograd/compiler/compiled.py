@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -58,9 +59,9 @@ class Compiled:
         self.f = f
         self.fallback = fallback
         self.limit = limit
-        self.static_argnums = frozenset(static_argnums)
-        self.static_argnames = frozenset(static_argnames)
-        self.name = getattr(f, "__name__", type(f).__name__)
+        self.static_argnums: frozenset[int] = frozenset(static_argnums)
+        self.static_argnames: frozenset[str] = frozenset(static_argnames)
+        self.name: str = getattr(f, "__name__", type(f).__name__)
         self._bindings: dict[Any, list[_Binding]] = {}
         self._making = threading.RLock()
         self._latest: _Binding | None = None
@@ -71,6 +72,17 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}>"
+
+    def __reduce__(self) -> Any:
+        """By name, as functions are, where a decorator put it in the place of one; else made anew, without programs."""
+        module, name = getattr(self.f, "__module__", None), getattr(self.f, "__qualname__", "")
+        found: Any = sys.modules.get(module or "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is self:
+            return name
+        numbers, names = tuple(self.static_argnums), tuple(self.static_argnames)
+        return _restored, (self.f, numbers, names, self.fallback, self.limit, self.native)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """The method of an instance, compiled for it: arrays among its attributes are arguments, too."""
@@ -176,7 +188,7 @@ class Compiled:
         made = binding.operation.programs.get((key, needs) if needs else key)
         if not made:
             return
-        holds = binding.environment.holds if binding.environment.guarded else None
+        holds = binding.environment.watch() if binding.environment.guarded else None
         if not needs:
             code = made[0].code
             scalars = () if space.is_scalar is None else [i for i, shape in enumerate(made[0].shapes) if shape == ()]
@@ -190,6 +202,11 @@ class Compiled:
 
     def _unhashable(self, key: list[Any]) -> TypeError:
         bad = next(x for x in key if not _is_hashable(x))
+        if type(bad) is _Static:
+            return TypeError(
+                f"{self.name} got a static argument of type {type(bad.value).__name__}, which is not hashable: a "
+                f"program is chosen by its value. Pass a tuple for a list, or bind it with functools.partial."
+            )
         return TypeError(
             f"{self.name} got an argument of type {type(bad).__name__}, which is neither an array, nor a tree of "
             f"arrays, nor hashable: a program is chosen by its value. Register it as a tree "
@@ -253,6 +270,11 @@ class Compiled:
                 if hasattr(one, "backward"):
                     found.append(one.backward)
         return found
+
+
+def _restored(f: Any, numbers: Any, names: Any, fallback: bool, limit: int, native: bool) -> Compiled:
+    """What was pickled."""
+    return Compiled(f, static_argnums=numbers, static_argnames=names, fallback=fallback, limit=limit, native=native)
 
 
 class _Binding:

@@ -14,8 +14,9 @@ from typing import Any
 from agnograd.compiler.generating import generated
 from agnograd.compiler.liveness import VIEWS
 from agnograd.compiler.passes import dead, optimised
-from agnograd.compiler.program import Program, Step, Var
+from agnograd.compiler.program import Guard, Program, Step, Var
 from agnograd.compiler.shapes import nbytes
+from agnograd.compiler.source import Code
 from agnograd.compiler.tracing import Recorder, recording
 from agnograd.core.array import Array, innermost
 from agnograd.core.level import new_level, recording_in
@@ -71,8 +72,17 @@ def _check_arguments(tensors: Sequence[Any], values: Sequence[Traced]) -> None:
             raise TraceError(msg)
 
 
+_ELSEWHERE = (
+    "the result depends on a tensor that requires grad and that is found where a program cannot take it as input, in "
+    "a class, in a module or among a method's globals: its gradient would be lost. Pass it as an argument, keep it in "
+    "an attribute of the object or in the closure, or detach it."
+)
+
+
 def _variable(recorder: Recorder, x: Any) -> Var:
     """The variable of a result."""
+    if isinstance(x, Reverse) and settled(x)._node is not None:
+        raise TraceError(_ELSEWHERE)
     x = innermost(settled(x)) if isinstance(x, Array) else x
     (traced,) = recorder.lifted((x,))
     if not isinstance(traced, Traced):
@@ -111,19 +121,25 @@ class Differentiated:
         *,
         native: bool = False,
     ) -> None:
+        self.rest: Any
+        self.carrying: list[int]
+        self.gradients: list[bool]
+        self.reads: list[int]
         program, self.rest, self.carrying, self.gradients = _joint(function, name, raw, needs)
-        self.guards = list(program.guards)
-        self.recorded = len(program.steps)
-        self.values = len(program.outputs) - sum(self.gradients)
-        self.outputs = [(v.shape, v.dtype, v.device) for v in program.outputs[: self.values]]
-        self.space = program.space
+        self.guards: list[Guard] = list(program.guards)
+        self.recorded: int = len(program.steps)
+        self.values: int = len(program.outputs) - sum(self.gradients)
+        self.outputs: list[tuple[tuple[int, ...], Any, Any]] = [
+            (v.shape, v.dtype, v.device) for v in program.outputs[: self.values]
+        ]
+        self.space: Space = program.space
         program = optimised(program)
-        self.calls = [step.name for step in program.steps]
+        self.calls: list[str] = [step.name for step in program.steps]
         ahead, back, self.reads = parts(program, len(raw), self.values)
-        self.residuals = len(ahead.outputs) - self.values
-        self.residual_bytes = sum(map(nbytes, ahead.outputs[self.values :]))
-        self.code = generated(optimised(ahead), native=native)
-        self.backward = generated(optimised(back), native=native)
+        self.residuals: int = len(ahead.outputs) - self.values
+        self.residual_bytes: int = sum(map(nbytes, ahead.outputs[self.values :]))
+        self.code: Code = generated(optimised(ahead), native=native)
+        self.backward: Code = generated(optimised(back), native=native)
         # Set by `agnograd.compiler.nodes`.
         self.variant: Any = None
 
@@ -162,6 +178,8 @@ def _off(x: Any, level: Any) -> tuple[Any, Node | None]:
         return x._array, x._node
     if isinstance(x, Array) and x.level is not None:
         x.level.check_open()
+    if isinstance(x, Reverse) and x._node is not None:
+        raise TraceError(_ELSEWHERE)
     return x, None
 
 

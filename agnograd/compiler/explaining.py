@@ -26,7 +26,7 @@ class Explanation:
     """
 
     def __init__(self, lines: list[str], source: str, reason: str = "") -> None:
-        self.compiled = not reason
+        self.compiled: bool = not reason
         self.reason = reason
         self.source = source
         self.lines = lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agnograd.core.array import is_wrapper
@@ -50,25 +50,38 @@ class Call(Variant):
         which and the others stand its residuals.
     """
 
-    __slots__ = ("carrying", "connected", "first", "made", "mask", "operation", "order", "residuals", "run", "specs")
+    __slots__ = (
+        "ahead",
+        "carrying",
+        "connected",
+        "first",
+        "made",
+        "mask",
+        "operation",
+        "order",
+        "residuals",
+        "run",
+        "specs",
+    )
 
     def __init__(
         self, operation: Operation, mask: tuple[bool, ...], specs: Sequence[Any], made: Differentiated | None
     ) -> None:
         n = len(mask)
-        self.operation = operation
-        self.mask = mask
-        self.made = made
-        self.specs = specs
-        self.carrying = all(spec[3] for spec in specs)
+        self.operation: Operation = operation
+        self.mask: tuple[bool, ...] = mask
+        self.made: Differentiated | None = made
+        self.specs: Sequence[Any] = specs
+        self.carrying: bool = all(spec[3] for spec in specs)
         self.op = _Op(operation.name, n, len(specs))  # type: ignore[assignment]
         self.needs = tuple([i for i, m in enumerate(mask) if m])
         reads = [] if made is None else made.reads
-        self.residuals = 0 if made is None else made.residuals
-        self.first = len(reads)
-        self.order = [*reads, *(i for i in range(n) if i not in reads)]
-        self.run = None if made is None else made.backward.run
-        self.connected = made is not None and all(made.gradients)
+        self.residuals: int = 0 if made is None else made.residuals
+        self.first: int = len(reads)
+        self.ahead: int = self.first + self.residuals
+        self.order: list[int] = [*reads, *(i for i in range(n) if i not in reads)]
+        self.run: Callable[..., tuple[Any, ...]] | None = None if made is None else made.backward.run
+        self.connected: bool = made is not None and all(made.gradients)
         places = {i: k for k, i in enumerate(self.needs)}
         names = [f"argument{i}" for i in self.order]
         kinds = [places.get(i) for i in self.order]
@@ -88,19 +101,23 @@ class Call(Variant):
     def rule(self, xp: Any, g: Any, *saved: Any) -> Any:
         """The gradients of the arguments that need one."""
         cotangents = g.items if type(g) is Outputs else (g,)
-        if not self.carrying or any(x is None for x in cotangents):
+        complete = self.carrying
+        for x in cotangents:
+            if x is None:
+                complete = False
+        if not complete:
             pairs = zip(cotangents, self.specs, strict=True)
             cotangents = tuple([_zeros(xp, spec) if x is None else x for x, spec in pairs if spec[3]])
         made = self.made
         raw = isinstance(xp, Space)
         if made is not None and raw and not isinstance(xp, TracedSpace):
-            outs = self.run(*saved[: self.first + self.residuals], *cotangents)  # type: ignore[misc]
+            outs = self.run(*saved[: self.ahead], *cotangents)  # type: ignore[misc]
             if self.connected:
                 return outs if len(outs) > 1 else outs[0]
             found = iter(outs)
             gradients = [next(found) if connected else None for connected in made.gradients]
             return gradients[0] if len(gradients) == 1 else gradients
-        kept = (*saved[: self.first], *saved[self.first + self.residuals :])
+        kept = (*saved[: self.first], *saved[self.ahead :])
         arguments = dict(zip(self.order, kept, strict=True))
         pulled, _ = self.operation.pullback(self.mask).result([*(arguments[i] for i in range(len(kept))), *cotangents])
         if raw:

@@ -50,6 +50,7 @@ def generate(program: Program) -> Code:
 class _Generator:
     def __init__(self, program: Program) -> None:
         self.space = program.space
+        self._ufuncs: dict[int, tuple[Any, Step]] = {}
         program, self.regions = blocked(program, self._is_blockwise)
         self.program = program
         self.writer = Writer(program)
@@ -116,6 +117,13 @@ class _Generator:
 
     def _ufunc(self, step: Step) -> Any:
         """The universal function of a step, if it is one call of one with arrays and numbers only."""
+        found = self._ufuncs.get(id(step))
+        if found is None:
+            # With the step, so that no other one gets its identity.
+            found = self._ufuncs[id(step)] = self._found_ufunc(step), step
+        return found[0]
+
+    def _found_ufunc(self, step: Step) -> Any:
         if step.params or step.several or not step.reads:
             return None
         found = function_of(self.space, step.name)

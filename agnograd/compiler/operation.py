@@ -15,7 +15,7 @@ import optree
 from agnograd.compiler.differentiated import Differentiated, recorded
 from agnograd.compiler.generating import generated
 from agnograd.compiler.passes import optimised
-from agnograd.compiler.program import Program
+from agnograd.compiler.program import Guard, Program
 from agnograd.compiler.source import Code, GuardFailedError, same
 from agnograd.core.array import Array, innermost
 from agnograd.core.batch import Batched
@@ -81,13 +81,13 @@ class Specialised:
     """
 
     def __init__(self, program: Program, rest: Rest, *, native: bool = False) -> None:
-        self.recorded = len(program.steps)
+        self.recorded: int = len(program.steps)
         program = optimised(program)
-        self.calls = [step.name for step in program.steps]
+        self.calls: list[str] = [step.name for step in program.steps]
         self.code: Code = generated(program, native=native)
         self.rest = rest
-        self.guards = list(program.guards)
-        self.shapes = [v.shape for v in program.outputs]
+        self.guards: list[Guard] = list(program.guards)
+        self.shapes: list[tuple[int, ...]] = [v.shape for v in program.outputs]
 
 
 class Operation:
@@ -132,6 +132,8 @@ class Operation:
             raw.append(x)
             key.append(x.shape)
             key.append(x.dtype)
+        if raw and spaces[type(raw[0])].guard is not None:
+            return self.run(key_of(raw), raw)
         return self.run(tuple(key), raw)
 
     def run(self, key: Any, raw: Sequence[Any], needs: tuple[int, ...] = ()) -> tuple[Any, Sequence[Any]]:
@@ -277,8 +279,13 @@ class Operation:
 
 
 def key_of(raw: Sequence[Any]) -> tuple[Any, ...]:
-    """Shapes and dtypes."""
-    return tuple([fact for x in raw for fact in (x.shape, x.dtype)])
+    """Shapes and dtypes, and the devices where there are several that arrays must be kept apart on."""
+    facts = [fact for x in raw for fact in (x.shape, x.dtype)]
+    space = spaces[type(raw[0])] if raw else None
+    if space is not None and space.guard is not None:
+        # Their text, since those of CuPy cannot be hashed.
+        facts += [str(space.device(x)) for x in raw]
+    return tuple(facts)
 
 
 def _agrees(made: Any, outcomes: Sequence[Any]) -> bool:

@@ -25,10 +25,10 @@ class Var:
     __slots__ = ("device", "dtype", "number", "shape")
 
     def __init__(self, number: int, shape: tuple[int, ...], dtype: Any, device: Any) -> None:
-        self.number = number
-        self.shape = shape
-        self.dtype = dtype
-        self.device = device
+        self.number: int = number
+        self.shape: tuple[int, ...] = shape
+        self.dtype: Any = dtype
+        self.device: Any = device
 
     def __repr__(self) -> str:
         return f"v{self.number}"
@@ -37,6 +37,9 @@ class Var:
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+
+_NESTED = frozenset((tuple, list, dict, slice))
 
 
 class Step:
@@ -59,12 +62,16 @@ class Step:
     def __init__(
         self, name: str, args: Sequence[Any], params: dict[str, Any], outs: Sequence[Var], several: bool = False
     ) -> None:
-        self.name = name
-        self.args = tuple(args)
-        self.params = params
-        self.outs = tuple(outs)
-        self.several = several
-        self.reads = tuple(variables((self.args, params))) if params else tuple(variables(self.args))
+        self.name: str = name
+        self.args: tuple[Any, ...] = tuple(args)
+        self.params: dict[str, Any] = params
+        self.outs: tuple[Var, ...] = tuple(outs)
+        self.several: bool = several
+        # Most operations have no more than arrays and numbers.
+        flat = not params and not any(type(x) in _NESTED for x in self.args)
+        self.reads: tuple[Var, ...] = tuple(
+            [x for x in self.args if type(x) is Var] if flat else variables((self.args, params))
+        )
 
     def __repr__(self) -> str:
         given = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.params.items())]
@@ -189,7 +196,7 @@ def frozen(value: Any) -> Any:
     if kind is Var:
         return Var, value.number
     if kind in (tuple, list):
-        return kind, tuple([frozen(item) for item in value])
+        return kind, tuple([(Var, item.number) if type(item) is Var else frozen(item) for item in value])
     if kind is dict:
         return tuple([(name, frozen(item)) for name, item in value.items()])
     if kind is slice:

@@ -39,7 +39,7 @@ _SAME = frozenset(
     )
 )
 # The result is like the first argument.
-_WRITES = frozenset(("set", "add_into", "scatter_add"))
+_WRITES = frozenset(("set", "add_into", "scatter_add", "settle"))
 
 # Shapes that depend on values.
 _UNKNOWN = frozenset(("nonzero", "unique_values", "unique_counts", "unique_inverse", "unique_all", "repeat"))
@@ -121,7 +121,11 @@ def _dtype(space: Space, name: str, args: Sequence[Any], params: dict[str, Any])
     def kind(v: Any) -> Any:
         return ("dtype", name_of(v.dtype))
 
-    key = (space.name, name, frozen(substitute(tuple(args), kind)), frozen(substitute(params, kind)))
+    key: tuple[Any, ...]
+    if not params and all(type(x) is Var for x in args):
+        key = (space.name, name, *[name_of(v.dtype) for v in args])
+    else:
+        key = (space.name, name, frozen(substitute(tuple(args), kind)), frozen(substitute(params, kind)))
     found = _dtypes.get(key)
     if found is None:
         found = _call(space, name, args, params, lambda v: _ones(space, (1,) * len(v.shape), v)).dtype

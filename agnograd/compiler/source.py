@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from agnograd.compiler.liveness import Liveness
 from agnograd.compiler.program import Program, Step, Var
@@ -138,12 +138,42 @@ class Code:
         self.as_array = as_array
         self.source = source
         self.run = run
-        self.notes = list(notes)
+        self.notes: list[str] = list(notes)
 
 
-def plain(program: Program) -> Code:
-    """Straight-line Python over the array namespace: the calls that were recorded, in their order."""
+class Kernel(NamedTuple):
+    """What runs several steps at once.
+
+    Attributes
+    ----------
+    name : str
+        A function of the source.
+    source : str
+        Its definition.
+    scope : dict
+        Global names that it needs.
+    more : list of str
+        What it is called with besides the arrays that it reads.
+    """
+
+    name: str
+    source: str
+    scope: dict[str, Any]
+    more: list[str]
+
+
+def plain(program: Program, kernels: Mapping[int, Kernel] | None = None, notes: Sequence[str] = ()) -> Code:
+    """Straight-line Python over the array namespace: the calls that were recorded, in their order.
+
+    Parameters
+    ----------
+    kernels : mapping, optional
+        Identities of steps to what is called for them.
+    notes : sequence of str
+        What else was done.
+    """
     writer = Writer(program)
+    kernels = kernels or {}
     live = Liveness(program)
     space = program.space
     namespace = SimpleNamespace()
@@ -152,15 +182,21 @@ def plain(program: Program) -> Code:
         writer.guard(i)
     for k, step in enumerate(program.steps):
         target = ", ".join(map(writer.name, step.outs)) + ("," if step.several and len(step.outs) == 1 else "")
-        writer.write(f"{target} = {_called(writer, namespace, space, step, k in live.in_place)}")
+        kernel = kernels.get(id(step))
+        if kernel is None:
+            call = _called(writer, namespace, space, step, k in live.in_place)
+        else:
+            writer.scope.update(kernel.scope)
+            call = f"{kernel.name}({', '.join([*map(writer.text, step.args), *kernel.more])})"
+        writer.write(f"{target} = {call}")
         for i in checks.get(k, ()):
             writer.guard(i)
         dying = _dying(program, live, k)
         if dying:
             writer.write(f"del {', '.join(map(writer.name, dying))}")
     writer.scope["xp"] = namespace
-    source = writer.source()
-    return Code(source, compiled(source, writer.scope), [f"replayed call by call on {space.name}"])
+    source = "".join([f"{kernel.source}\n\n" for kernel in kernels.values()]) + writer.source()
+    return Code(source, compiled(source, writer.scope), [*notes, f"replayed call by call on {space.name}"])
 
 
 def _dying(program: Program, live: Liveness, k: int) -> list[Var]:

@@ -41,11 +41,11 @@ class Recorder:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self.kind = traced_type(space)
-        self.program = Program(space, [], [])
-        self.numbers = itertools.count()
+        self.kind: type[Traced] = traced_type(space)
+        self.program: Program = Program(space, [], [])
+        self.numbers: Iterator[int] = itertools.count()
         self.values: Values | None = Values(self.program)
-        self.closed = False
+        self.closed: bool = False
         self._constants: dict[int, Traced] = {}
         self._outcomes: dict[tuple[int, Any], Any] = {}
         self._late: dict[Var, int] = {}

@@ -83,7 +83,7 @@ def _counters(note: Callable[[tuple[int, CodeType, int]], None]) -> dict[ModuleT
         return noted
 
     # As many frames as are never the user's are skipped unseen: to make an object of one costs more than to note it.
-    return {recorders: noting(2), apply: noting(4), nodes: noting(2)}
+    return {recorders: noting(2), apply: noting(3), nodes: noting(2)}
 
 
 _notes = _Notes(_MOST)

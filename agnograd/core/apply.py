@@ -12,7 +12,7 @@ from typing import Any
 
 from agnograd.core import observing
 from agnograd.core.array import Array, innermost, is_wrapper
-from agnograd.core.batch import Batched, batched_level, body_of, run_batched
+from agnograd.core.batch import batched_level, body_of, run_batched
 from agnograd.core.batched_elements import pushed
 from agnograd.core.cotangent import Spec
 from agnograd.core.facts import carries, namespace_of, raw_space, short
@@ -61,7 +61,7 @@ def apply(
             ans = _constant(op, found, params, any([isinstance(x, Array) for x in operands]), within)
         elif isinstance(first, Reverse):
             data = tuple([_lowered(x, level) for x in found])
-            ans = record(op, found, data, params, _below(op, data, params), level)
+            ans = record(op, found, data, params, below(op, data, params), level)
         elif isinstance(first, Dual):
             level.check_open()
             ans = _dual(op, found, params, level)
@@ -82,7 +82,7 @@ def apply(
     return ans
 
 
-def _below(op: Op, data: tuple[Any, ...], params: dict[str, Any]) -> Any:
+def below(op: Op, data: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Run an operation on what a level holds: raw arrays, or a batch of them, need no search for levels."""
     if kept() is None:
         body = body_of(op, data)
@@ -91,45 +91,11 @@ def _below(op: Op, data: tuple[Any, ...], params: dict[str, Any]) -> Any:
                 return body(list(data), **params) if op.variadic else body(*data, **params)
             except Exception:
                 pass  # it is run again below, and explains what went wrong
-        elif op.on_batches is not None and not params:
-            ans = on_members(op, data)
+        elif op.path is not None:
+            ans = op.path(*data, params)
             if ans is not None:
                 return ans
     return apply(op, data, params, within=True)
-
-
-def on_members(op: Op, operands: Sequence[Any]) -> Any:
-    """The fast path of an elementwise operation on batches or duals of raw arrays; None for all else."""
-    for x in operands:
-        if type(x) is Batched:
-            return op.on_batches(*operands)  # type: ignore[misc]
-        if type(x) is Dual:
-            return _on_duals(op, operands, x._level) if op.tier == "elementwise" else None
-    return None
-
-
-def _on_duals(op: Op, operands: Sequence[Any], level: Level) -> Dual | None:
-    plain = classes.plain
-    data = []
-    for x in operands:
-        if type(x) is Dual:
-            if x._level is not level:
-                return None
-            x = x._array
-        elif type(x) is plain and x._node is None:
-            x = x._array
-        data.append(x)
-    body = body_of(op, data)
-    if body is None or level.closed or kept() is not None or observing.count:
-        return None
-    try:
-        ans = body(*data)
-    except Exception:
-        return None  # it is run again, and explains what went wrong
-    if ans.dtype not in spaces[type(ans)].floats:
-        return None
-    t = pushed(op, operands, data, ans, level)
-    return None if t is None else _fitted(None, ans, t, level)
 
 
 def highest(operands: Sequence[Any]) -> Level | None:
@@ -232,14 +198,34 @@ def record(
         dtype = ans.dtype
         any_shape = op.tier != "elementwise"
         # Dtypes of two libraries are not compared: where an output changes its backend, the rule fits by itself.
-        fits = op.changes_backend or all(
-            [data[i].dtype == dtype and (any_shape or data[i].shape == shape) for i in needs]
-        )
-        variant = op.variant(needs, not fits)
+        fit: tuple[int, ...] = ()
+        if not op.changes_backend:
+            fit = tuple([i for i in needs if data[i].dtype != dtype or not (any_shape or data[i].shape == shape)])
+        variant = op.variant(needs, fit)
     nested = is_wrapper(ans) or any([is_wrapper(x) for x in data])
     if nested:
         level.nested = True
     return wrap(ans, _node(variant, operands, data, params, ans, level))
+
+
+def record_plain(op: Op, operands: tuple[Any, ...], data: Sequence[Any], params: dict[str, Any], ans: Any) -> Any:
+    """The same where the operands are plain tensors of one level, raw arrays and numbers, and the output is raw."""
+    dtype = ans.dtype
+    if dtype not in spaces[type(ans)].floats:
+        return _without_gradient(op, ans)
+    tensor = classes.plain
+    needs = tuple([i for i, x in enumerate(operands) if type(x) is tensor and x._node is not None])
+    fit: tuple[int, ...] = ()
+    if not (op.variadic or op.changes_backend):
+        shape = ans.shape
+        any_shape = op.tier != "elementwise"
+        fit = tuple([i for i in needs if data[i].dtype != dtype or not (any_shape or data[i].shape == shape)])
+    variant = op.variant(needs, fit)
+    first, *others = [operands[i]._node for i in needs]
+    first.level.check_open()
+    second = None if not others else others[0] if len(others) == 1 else tuple(others)
+    saved = (variant.save or saver(variant))(tuple(data), params, ans)
+    return tensor(ans, Node(next_number(), variant, saved, first, second, first.level))
 
 
 def _record_several(
@@ -254,11 +240,11 @@ def _record_several(
     _check_outputs(op, ans)
     level.check_open()
     needs = tuple([i for i, x in enumerate(operands) if isinstance(x, Array) and x.level is level])
-    fits = all([data[i].dtype == x.dtype for i in needs for x in ans])
+    fit = tuple([i for i in needs if any([data[i].dtype != x.dtype for x in ans])])
     if any([is_wrapper(x) for x in (*ans, *data)]):
         level.nested = True
     items = tuple(ans)
-    node = _node(op.variant(needs, not fits), operands, data, params, items, level)
+    node = _node(op.variant(needs, fit), operands, data, params, items, level)
     return like_tuple(ans, projected(items, node))
 
 
@@ -310,28 +296,53 @@ def saver(variant: Variant) -> Saver:
 
 
 def _make_saver(variant: Variant) -> Saver:
-    op, names = variant.op, variant.names
-    if not names:
+    if not variant.names:
         return lambda data, params, ans: NOTHING
-    container: Any = tuple if any(n == "ans" or n in op.arrays for n in names) else Static
-    # Written as one function, which runs as often as the operation itself.
-    values = "".join(f"{_read(op, name, i)}, " for i, name in enumerate(names))
-    return _written(op, names, f"({values})" if container is tuple else f"container(({values}))", container)
+    return _keeper(variant, "data, params, ans", read)
+
+
+Keeper = Callable[..., tuple[Any, ...]]
+
+
+def keeper(variant: Variant, parametrised: bool = False) -> Keeper | None:
+    """The function ``(*arrays, ans)``, or ``(*arrays, params, ans)``, of raw arrays to what a call saves.
+
+    None where that is nothing.
+    """
+    given = [f"x{i}" for i in range(len(variant.op.arrays))] + ["params"] * parametrised + ["ans"]
+    return _keeper(variant, ", ".join(given), _read_raw) if variant.names else None
+
+
+def _keeper(variant: Variant, given: str, reading: Callable[[Op, str, int], str]) -> Keeper:
+    """Written as one function, which runs as often as the operation itself."""
+    op, names = variant.op, variant.names
+    values = "".join(f"{reading(op, name, i)}, " for i, name in enumerate(names))
+    holds_arrays = any(n == "ans" or n in op.arrays for n in names)
+    return _written(op, names, given, f"({values})" if holds_arrays else f"container(({values}))")
 
 
 @functools.cache
 def _getter(op: Op, name: str) -> Callable[[tuple[Any, ...], dict[str, Any], Any], Any]:
-    return _written(op, (name,), _read(op, name, 0))
+    return _written(op, (name,), "data, params, ans", read(op, name, 0))
 
 
-def _written(op: Op, names: Sequence[str], expression: str, container: Any = tuple) -> Callable[..., Any]:
-    statics = "".join(f", name{i}, default{i}" for i in range(len(names)))
-    source = f"lambda spec, container{statics}: lambda data, params, ans: {expression}"
-    values = [x for name in names for x in (name, op.defaults.get(name))]
-    return written(source)(spec, container, *values)  # type: ignore[no-any-return]
+def _written(op: Op, names: Sequence[str], given: str, expression: str) -> Callable[..., Any]:
+    statics = "".join(f", name{i}, default{i}" for i, name in enumerate(names) if name in op.statics)
+    source = f"lambda spec, spaces, container{statics}: lambda {given}: {expression}"
+    values = [x for name in names if name in op.statics for x in (name, op.defaults.get(name))]
+    return written(source)(spec, spaces, Static, *values)  # type: ignore[no-any-return]
 
 
-def _read(op: Op, name: str, place: int) -> str:
+def _read_raw(op: Op, name: str, place: int) -> str:
+    """What a rule asked for by name, as an expression of raw arrays by their names, ``params`` and ``ans``."""
+    if name in op.statics:
+        return f"params.get(name{place}, default{place})"
+    array = name.removesuffix("_spec")
+    x = "ans" if array == "ans" else f"x{op.arrays.index(array)}"
+    return x if name == array else f"spaces[type({x})].spec({x})"
+
+
+def read(op: Op, name: str, place: int) -> str:
     """What a rule asked for by name, as an expression of ``data``, ``params`` and ``ans``."""
     if name in op.statics:
         return f"params.get(name{place}, default{place})"
@@ -358,7 +369,7 @@ def spec(x: Any) -> Spec:
 
 def _dual(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level: Level) -> Any:
     data = tuple([_lowered(x, level) for x in operands])
-    ans = _below(op, data, params)
+    ans = below(op, data, params)
     if observing.count and op.connected:
         call = observing.Call(op.name, raw_space(ans[0] if isinstance(ans, tuple) else ans).name, observing.TANGENT)
         return observing.observed(call, partial(_with_tangents, op, operands, data, params, ans, level))
@@ -376,7 +387,7 @@ def _with_tangents(
     if op.tier == "elementwise" and not isinstance(ans, Array) and ans.dtype in spaces[type(ans)].floats:
         t = pushed(op, operands, data, ans, level)
         if t is not None:
-            return _fitted(None, ans, t, level)
+            return fitted(None, ans, t, level)
     if not op.connected:
         return ans if isinstance(ans, Array) else wrap_results(ans)
     several = isinstance(ans, tuple)
@@ -402,7 +413,7 @@ def _with_tangents(
     def run(**replaced: Any) -> Any:
         names = [str(i) for i in range(len(data))] if op.variadic else op.arrays
         arrays = [replaced.get(n, x) for n, x in zip(names, data, strict=True)]
-        return _below(op, tuple(arrays), params)
+        return below(op, tuple(arrays), params)
 
     if guard is None:
         t = op.jvp(xp, tangents, values, run)
@@ -437,10 +448,10 @@ def _without_gradient(op: Op, ans: Any) -> Any:
 def _with_tangent(xp: Any, ans: Any, t: Any, level: Level) -> Any:
     if t is None or not carries(ans):
         return ans if isinstance(ans, Array) else wrap(ans, None)
-    return _fitted(xp, ans, t, level)
+    return fitted(xp, ans, t, level)
 
 
-def _fitted(xp: Any, ans: Any, t: Any, level: Level) -> Dual:
+def fitted(xp: Any, ans: Any, t: Any, level: Level) -> Dual:
     """A dual of a tangent in the dtype and shape of its value."""
     if t.dtype != ans.dtype:
         t = (xp or namespace_of(t, ())).astype(t, ans.dtype)

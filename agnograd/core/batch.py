@@ -86,7 +86,7 @@ class Mapped:
     __slots__ = ("array",)
 
     def __init__(self, array: Any) -> None:
-        self.array = array
+        self.array: Any = array
 
 
 def detached(x: Any) -> Any:
@@ -175,9 +175,9 @@ def run_batched(op: Op, operands: tuple[Any, ...], params: dict[str, Any], level
     with _NO_GUARD if guard is None else guard(raw):
         ans = (rule or one_by_one(op))(runner(op), arrays, mapped, **params)
     if isinstance(ans, tuple):
-        items = [_wrapped(x, level) for x in ans]
+        items = [batch_of(x, level) for x in ans]
         return type(ans)(*items) if hasattr(ans, "_fields") else tuple(items)
-    return _wrapped(ans, level)
+    return batch_of(ans, level)
 
 
 _NO_GUARD = nullcontext()
@@ -187,7 +187,8 @@ def _operand(x: Any, mapped: bool) -> Any:
     return x._array if isinstance(x, Array) and (mapped or x.level is None) else x
 
 
-def _wrapped(x: Any, level: Level) -> Batched:
+def batch_of(x: Any, level: Level) -> Batched:
+    """A batch of a level, around the value of a constant tensor."""
     return Batched(x._array if isinstance(x, Array) and x.level is None else x, level)
 
 

@@ -184,12 +184,12 @@ def _bool(self: Array) -> bool:
     return bool(_item(self, "a truth value"))
 
 
-def _getitem(self: Array, key: Any) -> Any:
-    return OPS["getitem"].call(self, key=plain_key(self, key))
-
-
 def _setitem(self: Array, key: Any, value: Any) -> None:
     set_item(self, plain_key(self, key), value)
+
+
+# Types of the parts of an index of which none carries anything: such an index makes a view.
+BASIC: frozenset[type] = frozenset((int, slice, type(None), type(Ellipsis)))
 
 
 def plain_key(x: Array, key: Any) -> Any:
@@ -221,7 +221,6 @@ for _name, _method in {
     "__complex__": _complex,
     "__index__": _index,
     "__bool__": _bool,
-    "__getitem__": _getitem,
     "__setitem__": _setitem,
 }.items():
     setattr(Array, _name, _method)

@@ -42,9 +42,9 @@ class Partial:
     __slots__ = ("g", "key", "spec")
 
     def __init__(self, g: Any, key: Any, spec: Any) -> None:
-        self.g = g
-        self.key = key
-        self.spec = spec
+        self.g: Any = g
+        self.key: Any = key
+        self.spec: Any = spec
 
     def dense(self, xp: Any) -> Any:
         """The whole cotangent, in a fresh array."""
@@ -57,16 +57,20 @@ class Outputs:
     __slots__ = ("items",)
 
     def __init__(self, items: tuple[Any, ...]) -> None:
-        self.items = items
+        self.items: tuple[Any, ...] = items
 
     def __add__(self, other: Outputs) -> Outputs:
-        pairs = zip(self.items, other.items, strict=True)
+        # Of one operation, so that both have as many.
+        pairs = zip(self.items, other.items)  # noqa: B905
         return Outputs(tuple([b if a is None else a if b is None else a + b for a, b in pairs]))
 
     @property
     def any(self) -> Array:
         """One of the arrays: there is always one."""
-        return next(g for g in self.items if g is not None)
+        for g in self.items:
+            if g is not None:
+                return g
+        raise AssertionError
 
     @property
     def dtype(self) -> Any:

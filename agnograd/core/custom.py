@@ -31,9 +31,9 @@ class CustomOp:
     """What the engine asks of a node's operation."""
 
     def __init__(self, function: type[Any], arguments: int, outputs: int) -> None:
-        self.name = function.__name__
-        self.node_name = f"{function.__name__}Backward"
-        self.arrays = tuple(f"argument{i}" for i in range(arguments))
+        self.name: str = function.__name__
+        self.node_name: str = f"{function.__name__}Backward"
+        self.arrays: tuple[str, ...] = tuple(f"argument{i}" for i in range(arguments))
         self.statics: tuple[str, ...] = ()
         self.outputs = outputs
 
@@ -56,13 +56,13 @@ class Call(Variant):
         outputs: Any,
         parents: Sequence[Node],
     ) -> None:
-        self.op = CustomOp(function, len(specs), len(outputs))  # type: ignore[assignment]
-        self.function = function
-        self.ctx = ctx
-        self.specs = specs
+        self.op: CustomOp = CustomOp(function, len(specs), len(outputs))  # type: ignore[assignment]
+        self.function: type[Any] = function
+        self.ctx: Any = ctx
+        self.specs: list[Spec | None] = specs
         self.needs = needs
-        self.outputs = outputs
-        self.parents = parents
+        self.outputs: Any = outputs
+        self.parents: Sequence[Node] = parents
         self.names: tuple[str, ...] = ()
         self.kinds: tuple[int | None, ...] = ()
         # Saved values that are neither argument nor output, and attributes of the context that are.
@@ -243,11 +243,11 @@ class Bar(Variant):
     __slots__ = ("reason",)
 
     def __init__(self, reason: str) -> None:
-        self.op = CustomOp(Bar, 1, 1)  # type: ignore[assignment]
-        self.needs = (0,)
-        self.names = ()
-        self.kinds = ()
-        self.reason = reason
+        self.op: CustomOp = CustomOp(Bar, 1, 1)  # type: ignore[assignment]
+        self.needs: tuple[int, ...] = (0,)
+        self.names: tuple[str, ...] = ()
+        self.kinds: tuple[int | None, ...] = ()
+        self.reason: str = reason
 
     def zero_safe(self) -> Variant:
         """Itself: it multiplies nothing."""

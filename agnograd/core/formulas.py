@@ -11,7 +11,7 @@ from agnograd.core.sample import Sample, Uniform
 Array = Any
 Axis = int | tuple[int, ...] | None
 
-Complex = Uniform(kind="complex")
+Complex: Uniform = Uniform(kind="complex")
 
 
 def is_complex(xp: Any, x: Array) -> bool:

@@ -14,10 +14,11 @@ from agnograd.core import observing
 from agnograd.core.array import Array, innermost
 from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.level import ROOT, recording_in
-from agnograd.core.nodes import Node, Reverse, edge, is_leaf, leaf_of, wrap
+from agnograd.core.nodes import LEAF, Node, Reverse, classes, edge, is_leaf, leaf_of, wrap
 from agnograd.core.reverse import backward
 from agnograd.core.saved import recorded_mode
 from agnograd.core.table import OPS, spaces
+from agnograd.core.trace import traced_like
 from agnograd.core.views import settled
 from agnograd.errors import (
     CotangentError,
@@ -48,6 +49,8 @@ class GradientEdge:
 
     def __init__(self, tensor: Any) -> None:
         (tensor,) = differentiated(tensor, "get_gradient_edge")
+        self.node: Node
+        self.output_nr: int
         self.node, self.output_nr = edge(tensor._node)
         self._node = tensor._node
         # Shape, dtype and device of the cotangent, in an array without elements of its own.
@@ -116,7 +119,8 @@ def seed(root: Array, gradient: Any, position: int = 0) -> Any:
     ForeignArrayError
         If `gradient` is no array.
     """
-    space = raw_space(root)
+    raw = innermost(root)
+    space = spaces[type(raw)]
     dtype = root.dtype
     if gradient is None:
         if dtype not in space.reals and space.isdtype(dtype, "complex floating"):
@@ -132,8 +136,8 @@ def seed(root: Array, gradient: Any, position: int = 0) -> Any:
             )
             raise NonScalarError(msg)
         if space.seed is not None:
-            return space.seed(innermost(root))
-        return space.ones(tuple(root.shape), dtype=dtype, device=space.device(innermost(root)))
+            return space.seed(raw)
+        return space.ones(tuple(root.shape), dtype=dtype, device=space.device(raw))
     if not isinstance(gradient, Array) and spaces.known(type(gradient)) is None:
         msg = (
             f"gradients can be either tensors, arrays or None, but got {type(gradient).__name__}. Make it one with "
@@ -167,6 +171,7 @@ def seed(root: Array, gradient: Any, position: int = 0) -> Any:
             f"({describe(root)}). Move it with gradient.to_device(output.device)."
         )
         raise CotangentError(msg)
+    gradient = traced_like(gradient, root)
     return gradient if gradient.dtype == dtype else OPS["astype"].call(gradient, dtype)
 
 
@@ -186,6 +191,34 @@ def gradients(
     accumulates : bool
         Whether the pass is one that fills ``grad``, so that hooks may run after a leaf's was.
     """
+    starts = (None if create_graph else _plain_start(roots, seeds)) or _starts(roots, seeds, create_graph)
+    release = not (create_graph if retain_graph is None else retain_graph)
+    write = partial(_accumulate, create_graph=create_graph) if accumulates else None
+    try:
+        if not create_graph:
+            return backward(starts, release=release, targets=targets, accumulate=write)
+        with _mode(create_graph):
+            return backward(starts, release=release, create_graph=True, targets=targets, accumulate=write)
+    except GraphFreedError as error:
+        roots = [root._like if isinstance(root, GradientEdge) else root for root in roots]
+        named = (f"<{node.name()}> ({describe(root)})" for (node, _), root in zip(starts, roots, strict=True))
+        error.add_note(f"in a backward pass from {', '.join(named)}")
+        raise
+
+
+def _plain_start(roots: Sequence[Any], seeds: Sequence[Any]) -> list[tuple[Node, Any]] | None:
+    """Where a pass mostly starts: from one real number, whose cotangent is one. None for any other start."""
+    if len(roots) != 1 or seeds[0] is not None or type(roots[0]) is not classes.plain:
+        return None
+    node, raw = roots[0]._node, roots[0]._array
+    space = spaces[type(raw)]
+    if node is None or node.level is not ROOT or space.seed is None or raw.shape != () or raw.dtype not in space.reals:
+        return None
+    return [(node, space.seed(raw))]
+
+
+def _starts(roots: Sequence[Any], seeds: Sequence[Any], create_graph: bool) -> list[tuple[Node, Any]]:
+    """Nodes and their cotangents."""
     roots = [root if isinstance(root, GradientEdge) else settled(root) for root in roots]
     nodes = [root_node(root, i) for i, root in enumerate(roots)]
     starts = []
@@ -200,20 +233,7 @@ def gradients(
             # The caller may write into its own array later: no gradient may alias it.
             g = spaces[type(g)].copy(g)
         starts.append((nodes[i], g))
-    release = not (create_graph if retain_graph is None else retain_graph)
-    try:
-        with _mode(create_graph):
-            return backward(
-                starts,
-                release=release,
-                create_graph=create_graph,
-                targets=targets,
-                accumulate=partial(_accumulate, create_graph=create_graph) if accumulates else None,
-            )
-    except GraphFreedError as error:
-        named = (f"<{node.name()}> ({describe(root)})" for node, root in zip(nodes, roots, strict=True))
-        error.add_note(f"in a backward pass from {', '.join(named)}")
-        raise
+    return starts
 
 
 def _mode(create_graph: bool) -> AbstractContextManager[None]:
@@ -319,6 +339,12 @@ def accumulate(results: dict[Node, Any], create_graph: bool) -> None:
 
 def _accumulate_all(results: dict[Node, Any], create_graph: bool) -> None:
     for node, g in results.items():
+        if node.variant is LEAF and not isinstance(g, Array):
+            leaf = node.saved()
+            with _accumulating:
+                if leaf is not None and getattr(leaf, "_grad", None) is None:
+                    leaf._grad = classes.plain(g, None)
+                    continue
         if is_leaf(node):
             _accumulate(node, g, create_graph)
 

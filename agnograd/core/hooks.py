@@ -24,7 +24,7 @@ from agnograd.core.facts import namespace_of
 from agnograd.core.gradient import add_to_grad
 from agnograd.core.level import ROOT, Level, recording, recording_in, zero_safety
 from agnograd.core.nodes import LeafVariant, Node, Reverse, Static, is_leaf, on_wrappers, shown
-from agnograd.core.op import Variant
+from agnograd.core.op import Op, Variant
 from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, HookError
@@ -39,7 +39,7 @@ class RemovableHandle:
     __slots__ = ("_others", "_place", "id")
 
     def __init__(self, hook: Hook, place: dict[int, Hook], others: Sequence[RemovableHandle] = ()) -> None:
-        self.id = next(_ids)
+        self.id: int = next(_ids)
         self._place = place
         self._others = others
         place[self.id] = hook
@@ -120,7 +120,7 @@ class Hooks:
     __slots__ = ("accumulated", "after", "before", "node", "of_tensor", "retained")
 
     def __init__(self, node: Node) -> None:
-        self.node = ref(node)
+        self.node: ref[Node] = ref(node)
         self.of_tensor: dict[int, Hook] = {}
         self.before: dict[int, Hook] = {}
         self.after: dict[int, Hook] = {}
@@ -235,12 +235,12 @@ class Hooked(Variant):
     __slots__ = ("hooks", "plain")
 
     def __init__(self, plain: Variant, hooks: Hooks) -> None:
-        self.plain = plain
-        self.hooks = hooks
-        self.op = plain.op
-        self.needs = plain.needs
-        self.names = plain.names
-        self.kinds = plain.kinds
+        self.plain: Variant = plain
+        self.hooks: Hooks = hooks
+        self.op: Op = plain.op
+        self.needs: tuple[int, ...] = plain.needs
+        self.names: tuple[str, ...] = plain.names
+        self.kinds: tuple[int | None, ...] = plain.kinds
 
     def zero_safe(self) -> Variant:
         """Itself: it asks for the mode when it runs."""
@@ -288,9 +288,9 @@ class HookedLeaf(LeafVariant):
 
     def __init__(self, hooks: Hooks) -> None:
         super().__init__()
-        self.hooks = hooks
-        self.kinds = (None,)
-        self.names = ("variable",)
+        self.hooks: Hooks = hooks
+        self.kinds: tuple[int | None, ...] = (None,)
+        self.names: tuple[str, ...] = ("variable",)
 
     def rule(self, _: Any, g: Any, variable: Any) -> None:
         """Run the hooks, and leave the gradient to the pass, or accumulate it where hooks come after that."""

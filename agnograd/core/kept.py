@@ -25,7 +25,7 @@ class Kept(NamedTuple):
 
 
 _kept: ContextVar[Kept | None] = ContextVar("agnograd_kept_results", default=None)
-kept = _kept.get
+kept: Callable[[], Kept | None] = _kept.get
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any
 
 from agnograd.errors import EscapedError
@@ -41,10 +41,10 @@ class Level:
     faded: bool = False
 
     def __init__(self, name: str, serial: int | None = None) -> None:
-        self.serial = next(_serials) if serial is None else serial
-        self.name = name
-        self.nested = False
-        self.closed = False
+        self.serial: int = next(_serials) if serial is None else serial
+        self.name: str = name
+        self.nested: bool = False
+        self.closed: bool = False
 
     def __repr__(self) -> str:
         return f"<level {self.serial} of {self.name}>"
@@ -65,9 +65,9 @@ ROOT = Level("backward", serial=0)
 # transformation opens its own grad mode inside a caller's no_grad; from level 0 on, everything does, on the slow path.
 # The hot path asks `recording() is True` and leaves everything else to the slow path.
 _recording: ContextVar[bool | int] = ContextVar("agnograd_recording", default=True)
-recording = _recording.get
-set_recording = _recording.set
-reset_recording = _recording.reset
+recording: Callable[[], bool | int] = _recording.get
+set_recording: Callable[[bool | int], Token[bool | int]] = _recording.set
+reset_recording: Callable[[Token[bool | int]], None] = _recording.reset
 
 
 # Whether zero times an infinity or a NaN is zero in the rules of elementwise operations.
@@ -98,15 +98,27 @@ def recording_in(mode: bool | int) -> Iterator[None]:
         reset_recording(token)
 
 
-@contextmanager
-def new_level(name: str) -> Iterator[Level]:
-    """Open a level for the duration of one call of a transformation."""
-    level = Level(name)
-    mode = recording()
-    # What records goes on to do so: levels that are open within a caller's no_grad, too.
-    token = set_recording(level.serial if mode is False else mode)
-    try:
-        yield level
-    finally:
-        reset_recording(token)
-        level.closed = True
+class new_level:  # noqa: N801 - used like a function
+    """Open a level for the duration of one call of a transformation.
+
+    Parameters
+    ----------
+    name : str
+        The transformation, for messages.
+    """
+
+    # A generator would take ten times as long, which a small Jacobian notices.
+    __slots__ = ("_level", "_token")
+
+    def __init__(self, name: str) -> None:
+        self._level = Level(name)
+
+    def __enter__(self) -> Level:
+        mode = recording()
+        # What records goes on to do so: levels that are open within a caller's no_grad, too.
+        self._token = set_recording(self._level.serial if mode is False else mode)
+        return self._level
+
+    def __exit__(self, *error: object) -> None:
+        reset_recording(self._token)
+        self._level.closed = True

@@ -14,15 +14,15 @@ from weakref import ref
 
 from agnograd.core.array import Array, is_wrapper
 from agnograd.core.cotangent import Outputs, Partial
-from agnograd.core.facts import carries, namespace_of, raw_space
+from agnograd.core.facts import carries, namespace_of
 from agnograd.core.level import ROOT, Level, zero_safety
 from agnograd.core.op import Projection, Variant
 from agnograd.core.table import Space
 from agnograd.errors import GraphFreedError
 
 # Numbers fall, so that a heap of them yields the newest node first.
-numbers = itertools.count(-1, -1)
-next_number = numbers.__next__
+numbers: Iterator[int] = itertools.count(-1, -1)
+next_number: Callable[[], int] = numbers.__next__
 
 
 class Node:
@@ -54,12 +54,12 @@ class Node:
     __slots__ = ("__weakref__", "first", "level", "metadata_", "number", "saved", "second", "variant")
 
     def __init__(self, number: int, variant: Variant, saved: Any, first: Any, second: Any, level: Level) -> None:
-        self.number = number
-        self.variant = variant
-        self.saved = saved
-        self.first = first
-        self.second = second
-        self.level = level
+        self.number: int = number
+        self.variant: Variant = variant
+        self.saved: Any = saved
+        self.first: Any = first
+        self.second: Any = second
+        self.level: Level = level
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
@@ -187,8 +187,8 @@ class LeafVariant(Variant):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.needs = ()
-        self.kinds = ()
+        self.needs: tuple[int, ...] = ()
+        self.kinds: tuple[int | None, ...] = ()
 
     def zero_safe(self) -> Variant:
         """Itself: it has no rule."""
@@ -367,13 +367,14 @@ def projection(node: Node, index: int) -> Node:
 def run_rule(node: Node, g: Any, saved: Sequence[Any], safe: bool) -> Sequence[Any]:
     """Run a node's rule on raw arrays throughout, or on wrappers throughout; one cotangent for each parent."""
     xp = namespace_of(g, saved)
+    variant = node.variant.zero_safe() if safe else node.variant
     if not isinstance(xp, Space):
         g, saved = on_wrappers(node.variant, g, saved)
-    variant = node.variant.zero_safe() if safe else node.variant
-    rule = variant.rule if g.dtype in raw_space(g.any if type(g) is Outputs else g).reals else variant.adjoint
-    guard = xp.guard if isinstance(xp, Space) else None
-    with nullcontext() if guard is None else guard(g):
-        found = rule(xp, g, *saved)
+        found = (variant.rule if g.dtype in xp.reals else variant.adjoint)(xp, g, *saved)
+    else:
+        rule = variant.rule if g.dtype in xp.reals else variant.adjoint
+        with nullcontext() if xp.guard is None else xp.guard(g):
+            found = rule(xp, g, *saved)
     return (found,) if node.second is None else found
 
 

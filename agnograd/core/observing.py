@@ -58,7 +58,7 @@ class Follower(Protocol):
 
 
 # How many observers the process has: whether functions are wrapped when they are looked up.
-count = 0
+count: int = 0
 _lock = threading.Lock()
 
 # Those of this thread or task, and the phase in which operations are there.
@@ -94,6 +94,11 @@ def following(follower: Follower) -> Iterator[None]:
     finally:
         _followers.reset(token)
         _turn(-1)
+
+
+def is_followed() -> bool:
+    """Whether somebody is told of long work here."""
+    return bool(_followers.get())
 
 
 @contextmanager

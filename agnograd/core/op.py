@@ -21,7 +21,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from agnograd.core.cotangent import Outputs
@@ -37,6 +36,7 @@ from agnograd.core.rule import (
     product,
     same,
     standard_form,
+    written,
     zero,
     zero_safe,
     zeros_of,
@@ -68,26 +68,21 @@ class Variant:
         ``rule(xp, g, *saved)``, for real and for complex cotangents. One parent: its cotangent, otherwise a sequence.
     kinds : tuple of (int or None)
         For each saved value the position of the parent it is the value of, -1 for the output, None for a constant.
-    pick : callable or None
-        Takes ``(*arrays, ans)`` to the saved tuple, where `keeps_arrays`; None if nothing is saved.
-    keeps_arrays : bool
-        Whether all that is saved are arrays of the call.
     save : callable or None
         Takes ``(arrays, params, ans)`` to the saved tuple; made by `agnograd.core.apply.saver` at first use.
     """
 
-    __slots__ = ("adjoint", "keeps_arrays", "kinds", "names", "needs", "op", "pick", "rule", "save")
+    __slots__ = ("adjoint", "kinds", "names", "needs", "op", "rule", "save")
     # The hooks of the one node that has a variant of its own (see `agnograd.core.hooks`).
     hooks: Any = None
 
     def __init__(self, op: Op, needs: tuple[int, ...], rule: Rule, adjoint: Rule, names: tuple[str, ...]) -> None:
-        self.op = op
-        self.needs = needs
-        self.rule = rule
-        self.adjoint = adjoint
-        self.names = names
-        order = [*op.arrays, "ans"]
-        self.kinds = tuple(
+        self.op: Op = op
+        self.needs: tuple[int, ...] = needs
+        self.rule: Rule = rule
+        self.adjoint: Rule = adjoint
+        self.names: tuple[str, ...] = names
+        self.kinds: tuple[int | None, ...] = tuple(
             -1
             if n == "ans"
             else needs.index(op.arrays.index(n))
@@ -95,14 +90,7 @@ class Variant:
             else None
             for n in names
         )
-        places = [order.index(n) for n in names if n in order]
-        self.keeps_arrays = len(places) == len(names)
         self.save: Any = None
-        self.pick: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
-        if len(places) == 1:
-            self.pick = itemgetter(slice(places[0], places[0] + 1))
-        elif places:
-            self.pick = itemgetter(*places)
 
     def zero_safe(self) -> Variant:
         """The same, where zero cotangents stay zero."""
@@ -181,23 +169,24 @@ class Op:
         batch: Rule | None = None,
         batch_statics: Rule | None = None,
     ) -> None:
+        self.name: str
         self.name, arguments = declaration.rstrip(")").split("(", 1)
-        self.signature = _signature(arguments)
+        self.signature: inspect.Signature = _signature(arguments)
         if arrays is None:
             arrays = [p.name for p in self.signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
-        self.variadic = list(arrays) == ["arrays"]
+        self.variadic: bool = list(arrays) == ["arrays"]
         # A sequence of arrays that is given as separate arguments, after the static ones.
-        self.starred = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
-        self.arrays = tuple(arrays)
+        self.starred: bool = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
+        self.arrays: tuple[str, ...] = tuple(arrays)
         statics = [p for p in self.signature.parameters.values() if p.name not in arrays]
-        self.statics = tuple(p.name for p in statics)
-        self.positional = tuple(p.name for p in statics if p.kind is not p.KEYWORD_ONLY)
-        self.positional_only = tuple(p.name for p in statics if p.kind is p.POSITIONAL_ONLY)
-        self.defaults = {p.name: p.default for p in statics if p.default is not p.empty}
+        self.statics: tuple[str, ...] = tuple(p.name for p in statics)
+        self.positional: tuple[str, ...] = tuple(p.name for p in statics if p.kind is not p.KEYWORD_ONLY)
+        self.positional_only: tuple[str, ...] = tuple(p.name for p in statics if p.kind is p.POSITIONAL_ONLY)
+        self.defaults: dict[str, Any] = {p.name: p.default for p in statics if p.default is not p.empty}
         self.tier = tier
         self.body = body
-        self.samples = tuple(samples)
-        self.doc = doc or default_doc(self.name)
+        self.samples: tuple[Sample, ...] = tuple(samples)
+        self.doc: str = doc or default_doc(self.name)
         self.view = view
         self.aliases = aliases
         self.reconnect = reconnect
@@ -208,6 +197,7 @@ class Op:
         self.batch = batch
         self.batch_statics = batch_statics
         self.partials: dict[str, Rule | int] = {}
+        self.repeated: Rule | None = None
         self.transposes: dict[str, Rule] = {}
         self.jvps: dict[str, Rule] = {}
         self.joint_vjp: Rule | None = None
@@ -215,8 +205,8 @@ class Op:
         self.changes_backend = False
         self.bodies: dict[type, Callable[..., Any]] = {}
         self.call: Callable[..., Any] = _unbound
-        # Set by `agnograd.core.recorders`, see `agnograd.core.batched_elements.fast_path`.
-        self.on_batches: Callable[..., Any] | None = None
+        # Set by `agnograd.core.recorders`, see `agnograd.core.nested.path_of`.
+        self.path: Callable[..., Any] | None = None
         self._variants: dict[Any, Variant] = {}
         self._zero_safe: dict[Variant, Variant] = {}
         self._projections: list[Projection] = []
@@ -270,21 +260,37 @@ class Op:
 
     # -- reverse mode ------------------------------------------------------------------------------------------------
 
-    def variant(self, needs: tuple[int, ...], fit: bool = False) -> Variant:
+    def variant(self, needs: tuple[int, ...], fit: tuple[int, ...] = ()) -> Variant:
         """The way back for the arguments at positions `needs`.
 
         Parameters
         ----------
         needs : tuple of int
             Positions of the arguments that need a cotangent.
-        fit : bool
-            Whether shape or dtype of such an argument differ from the output's: broadcast axes are summed and the
-            dtype is cast, here and nowhere else.
+        fit : tuple of int
+            Those of them whose shape or dtype differs from the output's: broadcast axes are summed and the dtype is
+            cast, here and nowhere else.
         """
         key = needs, fit
         found = self._variants.get(key)
         if found is None:
-            found = self._variants[key] = self._make_variant(needs, fit)
+            # Of two threads that make it at once, both get the first one's: passes tell variants by identity.
+            found = self._variants.setdefault(key, self._make_variant(needs, fit))
+        return found
+
+    def repeated_variant(self) -> Variant:
+        """The way back for two arguments that are one array: as for any two, and it saves the same."""
+        both = self.variant((0, 1))
+        if self.repeated is None:
+            return both
+        found = self._variants.get(((0, 1), _REPEATED))
+        if found is None:
+            rule, used = standard_form(self.repeated, "g")
+            pair = written(
+                f"lambda rule: lambda xp, g, {', '.join(both.names)}: (both := rule(xp, g, {', '.join(used)}), both)"
+            )
+            made = Variant(self, (0, 1), pair(rule), pair(conjugated_product(rule)), both.names)
+            found = self._variants.setdefault(((0, 1), _REPEATED), made)
         return found
 
     def zero_safe(self, variant: Variant) -> Variant:
@@ -294,16 +300,17 @@ class Op:
         found = self._zero_safe.get(variant)
         if found is None:
             needs, fit = next(key for key, made in self._variants.items() if made is variant)
-            found = self._zero_safe[variant] = self._make_variant(needs, fit, safe=True)
+            found = self._zero_safe[variant] = self._make_variant(needs, () if fit == _REPEATED else fit, safe=True)
         return found
 
-    def _make_variant(self, needs: tuple[int, ...], fit: bool, safe: bool = False) -> Variant:
+    def _make_variant(self, needs: tuple[int, ...], fit: tuple[int, ...], safe: bool = False) -> Variant:
         if self.joint_vjp is not None and (self.jointly_linear or len(needs) > 1):
             return self._joint_variant(needs)
         rules = [self._argument_vjp(self.arrays[i]) for i in needs]
         if safe:
             rules = [(zero_safe(rule), zero_safe(adjoint), used) for rule, adjoint, used in rules]
-        specs = [f"{self.arrays[i]}_spec" if fit else None for i in needs]
+        specs = [f"{self.arrays[i]}_spec" if i in fit else None for i in needs]
+
         read = [used if spec is None else (spec, *used) for spec, (_, _, used) in zip(specs, rules, strict=True)]
         names = tuple(dict.fromkeys(n for used in read for n in used))
         real = joined([(rule, used, spec) for spec, (rule, _, used) in zip(specs, rules, strict=True)], names)
@@ -427,11 +434,13 @@ class Projection(Variant):
     __slots__ = ("index",)
 
     def __init__(self, op: Op, index: int) -> None:
+        before, after = (None,) * index, (None,) * (op.outputs - index - 1)
+
         def rule(xp: Any, g: Array) -> Outputs:
-            return Outputs(tuple([g if i == index else None for i in range(op.outputs)]))
+            return Outputs((*before, g, *after))
 
         super().__init__(op, (0,), rule, rule, ())
-        self.index = index
+        self.index: int = index
 
 
 def _sum(a: Any, b: Any) -> Any:
@@ -465,6 +474,10 @@ _NODE_NAMES = {
 def _signature(arguments: str) -> inspect.Signature:
     # Read by Python's own grammar, once for all operations that are declared alike.
     return inspect.signature(eval(f"lambda {arguments}: None"))
+
+
+# In the place of the arguments that are fitted: both are one array.
+_REPEATED = (-1,)
 
 
 def _unbound(*args: Any, **params: Any) -> Any:

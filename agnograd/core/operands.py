@@ -175,8 +175,12 @@ def explained(op: Op, data: tuple[Any, ...], params: dict[str, Any], error: Exce
     unknown = [n for n in params if n not in op.statics]
     missing = [n for n in op.statics if n not in params and n not in op.defaults]
     if isinstance(error, TypeError) and (unknown or missing):
+        from agnograd import elsewhere
+
         # The backend would name a function of its own.
-        wrong = [f"has no parameter {n!r}" for n in unknown] + [f"needs {n!r}" for n in missing]
+        wrong = [f"has no parameter {n!r}{elsewhere.parameter_hint(n)}" for n in unknown] + [
+            f"needs {n!r}" for n in missing
+        ]
         error = TypeError(f"{op.name}{op.signature} {' and '.join(wrong)}")
     error.add_note(f"in agnograd.{op.name}({'; '.join(described)})")
     return error

@@ -12,16 +12,17 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from agnograd.core.apply import Call, apply, on_members, record, saver, spec, wrap_results
+from agnograd.core.apply import Call, Keeper, apply, keeper, record, record_plain, saver
 from agnograd.core.array import Array
 from agnograd.core.batch import Batched
-from agnograd.core.batched_elements import fast_path
+from agnograd.core.conversions import BASIC, plain_key
 from agnograd.core.level import recording
-from agnograd.core.nodes import NOTHING, Node, Static, classes, next_number, wrap
+from agnograd.core.nested import path_of
+from agnograd.core.nodes import NOTHING, Node, classes, next_number, wrap
 from agnograd.core.op import Op, Variant
 from agnograd.core.operands import SCALARS, default_array, together
 from agnograd.core.table import spaces
-from agnograd.core.views import attach, settled
+from agnograd.core.views import alias, attach, settled
 
 
 def make_call(op: Op, operator: bool = False) -> Call:
@@ -34,7 +35,7 @@ def make_call(op: Op, operator: bool = False) -> Call:
         Return NotImplemented for an operand of an unknown type instead of raising, as Python's operators must.
     """
     made: Call
-    op.on_batches = fast_path(op)
+    op.path = path_of(op)
     if op.tier == "composite":
         made = composite(op)
     elif op.reconnect is not None:
@@ -74,8 +75,7 @@ def unary(op: Op) -> Call:
     tensor = classes.plain
     new_tensor, new_node = partial(object.__new__, tensor), partial(object.__new__, Node)
     bodies = op.bodies
-    variant = op.variant((0,))
-    pick = picker(variant)
+    variant, keep = plan(op, (0,))
     other = beyond(op)
 
     def call(x: Any, /) -> Any:
@@ -93,7 +93,7 @@ def unary(op: Op) -> Call:
                     node = new_node()
                     node.number = next_number()
                     node.variant = variant
-                    node.saved = NOTHING if pick is None else pick((data, ans))
+                    node.saved = NOTHING if keep is None else keep(data, ans)
                     node.first = first
                     node.second = None
                     node.level = first.level
@@ -114,8 +114,9 @@ def binary(op: Op, operator: bool) -> Call:
     tensor = classes.plain
     new_tensor, new_node = partial(object.__new__, tensor), partial(object.__new__, Node)
     bodies = op.bodies
-    both, left, right = [_plan(op, needs, False) for needs in ((0, 1), (0,), (1,))]
-    both_fitted, left_fitted, right_fitted = [_plan(op, needs, True) for needs in ((0, 1), (0,), (1,))]
+    both, left, right = [plan(op, needs) for needs in ((0, 1), (0,), (1,))]
+    twice = op.repeated_variant(), both[1]
+    fitted = Fitted(op)
     # Only elementwise operations broadcast: the rules of the others know their shapes.
     any_shape = op.tier != "elementwise"
     other = beyond(op, operator)
@@ -161,23 +162,32 @@ def binary(op: Op, operator: bool) -> Call:
                     first = node1
                     if ans.dtype is not data1.dtype:
                         return record(op, (x1, x2), (data1, data2), {}, ans, first.level)
-                    variant, pick = left if same_shape or ans.shape == data1.shape else left_fitted
+                    variant, keep = left if same_shape or ans.shape == data1.shape else fitted.left
                 elif node1 is None:
                     first = node2
                     if ans.dtype is not data2.dtype:
                         return record(op, (x1, x2), (data1, data2), {}, ans, first.level)
-                    variant, pick = right if same_shape or ans.shape == data2.shape else right_fitted
+                    variant, keep = right if same_shape or ans.shape == data2.shape else fitted.right
                 else:
                     first = node1
                     second = node2
                     if data1.dtype is not data2.dtype:
                         return record(op, (x1, x2), (data1, data2), {}, ans, first.level)
-                    variant, pick = both if same_shape or data1.shape == data2.shape else both_fitted
+                    if x1 is x2:
+                        variant, keep = twice
+                    elif same_shape or data1.shape == data2.shape:
+                        variant, keep = both
+                    elif ans.shape == data1.shape:
+                        variant, keep = fitted.both_right
+                    elif ans.shape == data2.shape:
+                        variant, keep = fitted.both_left
+                    else:
+                        variant, keep = fitted.both
                 # Written out: `Node(...)` and `tensor(...)` would take a tenth of the time of a small operation.
                 node = new_node()
                 node.number = next_number()
                 node.variant = variant
-                node.saved = NOTHING if pick is None else pick((data1, data2, ans))
+                node.saved = NOTHING if keep is None else keep(data1, data2, ans)
                 node.first = first
                 node.second = second
                 node.level = first.level
@@ -195,79 +205,162 @@ def binary(op: Op, operator: bool) -> Call:
 
 def beyond(op: Op, operator: bool = False) -> Call:
     """An operation of one or two arrays that are not plain tensors."""
-    if op.on_batches is None:
+    path = op.path
+    if path is None:
         return lambda *operands: apply(op, operands, {}, operator)
 
-    def other(*operands: Any) -> Any:
-        out = on_members(op, operands)
-        return apply(op, operands, {}, operator) if out is None else out
+    def of_one(x: Any) -> Any:
+        out = path(x, {})
+        return apply(op, (x,), {}, operator) if out is None else out
 
-    return other
+    def of_two(x1: Any, x2: Any) -> Any:
+        out = path(x1, x2, {})
+        return apply(op, (x1, x2), {}, operator) if out is None else out
+
+    return of_one if len(op.arrays) == 1 else of_two
 
 
-def _plan(op: Op, needs: tuple[int, ...], fit: bool) -> tuple[Variant, Any]:
+def plan(op: Op, needs: tuple[int, ...], fit: tuple[int, ...] = ()) -> tuple[Variant, Keeper | None]:
+    """How a call is taken back, and the function ``(*arrays, ans)`` to what it saves."""
     variant = op.variant(needs, fit)
-    return variant, picker(variant)
+    return variant, keeper(variant)
 
 
-def picker(variant: Variant) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
-    """What takes ``(*arrays, ans)`` to what an operation without parameters saves; None if that is nothing."""
-    if variant.keeps_arrays:
-        return variant.pick
-    order = [*variant.op.arrays, "ans"]
-    places = [(order.index(name.removesuffix("_spec")), name not in order) for name in variant.names]
-    kind: Any = tuple if any(name in order for name in variant.names) else Static
+class Fitted:
+    """The plans of an operation on two arrays of different shapes, by name; each is made when it is first needed."""
 
-    def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return kind([spec(values[i]) if described else values[i] for i, described in places])  # type: ignore[no-any-return]
+    def __init__(self, op: Op) -> None:
+        self._op = op
 
-    return pick
+    def __getattr__(self, name: str) -> tuple[Variant, Keeper | None]:
+        if name not in _FITTED:
+            raise AttributeError(name)
+        found = plan(self._op, *_FITTED[name])
+        setattr(self, name, found)
+        return found
+
+
+# Which arguments need a gradient, and which of them are fitted.
+_FITTED = {
+    "left": ((0,), (0,)),
+    "right": ((1,), (1,)),
+    "both": ((0, 1), (0, 1)),
+    "both_left": ((0, 1), (0,)),
+    "both_right": ((0, 1), (1,)),
+}
 
 
 def parametrised(op: Op) -> Call:
     """One array, and static parameters or a view of it."""
     tensor = classes.plain
+    new_tensor, new_node = partial(object.__new__, tensor), partial(object.__new__, Node)
     bodies = op.bodies
-    view = op.view is not None
-    plain, fitted = op.variant((0,)), op.variant((0,), True)
+    view, aliases = op.view is not None, op.aliases
+    path = op.path
+    plain = op.variant((0,))
+    keep = keeper(plain, True)
 
     def call(x: Any, /, *args: Any, **params: Any) -> Any:
         if args:
             params = op.bind(args, params)
         if type(x) is not tensor:
-            return apply(op, (x,), params)
+            out = None if path is None else path(x, params)
+            if out is None:
+                return apply(op, (x,), params)
+            if view:
+                attach(out, x, op, params)
+            return out
         try:
             data = x._array
-            node = x._node
-            if node is None:
-                out = wrap_results(bodies[type(data)](data, **params))
-            elif recording() is True:
-                ans = bodies[type(data)](data, **params)
+            first = x._node
+            body = bodies[type(data)]
+            if first is not None:
+                if recording() is not True:
+                    return apply(op, (x,), params)
+                ans = body(data, **params) if params else body(data)
+                if params and isinstance(ans, Array):
+                    return apply(op, (x,), params)  # a parameter belongs to a transformation
                 if ans.dtype is data.dtype:
-                    saved = (plain.save or saver(plain))((data,), params, ans)
-                    out = tensor(ans, Node(next_number(), plain, saved, node, None, node.level))
+                    variant = plain
+                    saved = NOTHING if keep is None else keep(data, params, ans)
                 elif ans.dtype in spaces[type(ans)].floats:
-                    variant = plain if op.changes_backend else fitted
+                    variant = plain if op.changes_backend else op.variant((0,), (0,))
                     saved = saver(variant)((data,), params, ans)
-                    out = tensor(ans, Node(next_number(), variant, saved, node, None, node.level))
                 else:
                     return apply(op, (x,), params)
+                # Written out: `Node(...)` and `tensor(...)` would take a tenth of the time of a small operation.
+                node = new_node()
+                node.number = next_number()
+                node.variant = variant
+                node.saved = saved
+                node.first = first
+                node.second = None
+                node.level = first.level
             else:
-                return apply(op, (x,), params)
+                ans = body(data, **params) if params else body(data)
+                node = None
+                ans.dtype  # noqa: B018 - what a mistaken body returns, which is no array, goes the slow way
+                if params and isinstance(ans, Array):
+                    return apply(op, (x,), params)
+            out = new_tensor()
+            out._array = ans
+            out._node = node
+            out._views = None
         except Exception:
             pass  # it is run again below, and explains what went wrong
         else:
-            if view:
-                attach(out, x, op, params)
+            if view and (aliases is None or aliases(**params)):
+                alias(out, x, op, params)
             return out
         return apply(op, (x,), params)
 
     return call
 
 
+def indexed(op: Op) -> Callable[[Any, Any], Any]:
+    """Indexing as an operator: by integers, slices and new axes, which makes a view, without a look at each of them."""
+    tensor = classes.plain
+    new_tensor, new_node = partial(object.__new__, tensor), partial(object.__new__, Node)
+    bodies = op.bodies
+    variant = op.variant((0,))
+    keep = keeper(variant, True)
+    assert keep is not None
+
+    def getitem(x: Any, key: Any) -> Any:
+        kind = type(key)
+        if type(x) is tensor and (kind in BASIC or (kind is tuple and BASIC.issuperset(map(type, key)))):
+            try:
+                data = x._array
+                first = x._node
+                params = {"key": key}
+                ans = bodies[type(data)](data, key=key)
+                node = None
+                if first is not None:
+                    if recording() is not True or ans.dtype is not data.dtype:
+                        return op.call(x, key=key)
+                    node = new_node()
+                    node.number = next_number()
+                    node.variant = variant
+                    node.saved = keep(data, params, ans)
+                    node.first = first
+                    node.second = None
+                    node.level = first.level
+                out = new_tensor()
+                out._array = ans
+                out._node = node
+                out._views = None
+            except Exception:
+                pass  # it is run again below, and explains what went wrong
+            else:
+                alias(out, x, op, params)
+                return out
+        return op.call(x, key=plain_key(x, key))
+
+    return getitem
+
+
 def several(op: Op, operator: bool) -> Call:
     """Several arrays and static parameters."""
-    tensor = classes.plain
     bodies = op.bodies
     count = len(op.arrays)
 
@@ -278,48 +371,53 @@ def several(op: Op, operator: bool) -> Call:
                 raise TypeError(msg)
             params = op.bind(args[count:], params)
             args = args[:count]
-        if recording() is not True:
-            return apply(op, args, params, operator)
-        kind: Any = None
-        level = None
-        data = []
-        for x in args:
-            node = None
-            if type(x) is tensor:
-                node = x._node
-                x = x._array
-            elif type(x) is float or type(x) is int:
-                data.append(x)
-                continue
-            if kind is None:
-                kind = type(x)
-            elif type(x) is not kind:
-                return apply(op, args, params, operator)
-            if node is not None:
-                if level is None:
-                    level = node.level
-                elif level is not node.level:
-                    return apply(op, args, params, operator)
-            data.append(x)
-        if level is None:
-            return apply(op, args, params, operator)
-        try:
-            return record(op, args, tuple(data), params, bodies[kind](*data, **params), level)
-        except Exception:
-            pass  # it is run again below, and explains what went wrong
+        opened = plainly(args)
+        if opened is not None:
+            kind, data = opened
+            try:
+                return record_plain(op, args, data, params, bodies[kind](*data, **params))
+            except Exception:
+                pass  # it is run again below, and explains what went wrong
         return apply(op, args, params, operator)
 
     return call
 
 
+def plainly(operands: Sequence[Any]) -> tuple[type, list[Any]] | None:
+    """The type and the values of arrays of one backend, of which at least one is recorded, all at one level.
+
+    None where there are others than plain tensors, raw arrays and Python numbers, or where nothing is recorded.
+    """
+    if recording() is not True:
+        return None
+    tensor = classes.plain
+    kind: Any = None
+    level = None
+    data = []
+    for x in operands:
+        if type(x) is tensor:
+            node = x._node
+            x = x._array
+            if node is not None:
+                if level is None:
+                    level = node.level
+                elif level is not node.level:
+                    return None
+        elif type(x) is float or type(x) is int:
+            data.append(x)
+            continue
+        if kind is None:
+            kind = type(x)
+        elif type(x) is not kind:
+            return None
+        data.append(x)
+    return None if level is None else (kind, data)
+
+
 def unhurried(op: Op, operator: bool) -> Call:
     """Sequences of arrays, operations with several outputs and those that record nothing: through `apply`."""
     if op.variadic:
-
-        def call(arrays: Sequence[Any], /, *args: Any, **params: Any) -> Any:
-            return apply(op, tuple(arrays), op.bind(args, params) if args else params)
-
-        return call
+        return variadic(op)
     count = len(op.arrays)
 
     def call_n(*args: Any, **params: Any) -> Any:
@@ -329,6 +427,27 @@ def unhurried(op: Op, operator: bool) -> Call:
         return apply(op, args[:count], op.bind(args[count:], params), operator)
 
     return call_n
+
+
+def variadic(op: Op) -> Call:
+    """A sequence of arrays."""
+    bodies = op.bodies
+    plain = op.connected and op.outputs == 1 and op.batch_statics is None
+
+    def call(arrays: Sequence[Any], /, *args: Any, **params: Any) -> Any:
+        operands = tuple(arrays)
+        if args:
+            params = op.bind(args, params)
+        opened = plainly(operands) if plain else None
+        if opened is not None:
+            kind, data = opened
+            try:
+                return record_plain(op, operands, data, params, bodies[kind](data, **params))
+            except Exception:
+                pass  # it is run again below, and explains what went wrong
+        return apply(op, operands, params)
+
+    return call
 
 
 def composite(op: Op) -> Call:

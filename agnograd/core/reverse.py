@@ -22,6 +22,7 @@ from agnograd.core.level import anomaly_checks, zero_safety
 from agnograd.core.nodes import FREED, LEAF, Node, Reverse, Static, is_leaf, leaf_of, reattached, run_rule, wrap
 from agnograd.core.op import Projection
 from agnograd.core.table import OPS, settling, spaces
+from agnograd.core.trace import TracedSpace, constant
 from agnograd.core.walk import Walk, below, complete_at, leading_to, walking
 from agnograd.errors import GraphFreedError
 
@@ -182,90 +183,128 @@ def _walk_raw(
     path: set[Node] | None,
     results: dict[Node, Any],
 ) -> None:
-    cotangents: dict[int, Any] = {}
-    waiting: dict[int, Node] = {}
+    # The nodes that something has arrived at, by their numbers.
+    waiting: dict[int, Waiting] = {}
     heap: list[int] = []
     # Nothing comes after a leaf, which need not wait for its turn.
-    leaves: list[Node] = []
-    # Numbers whose cotangent is an array that the walk itself allocated: only those are added to in place.
-    owned: set[int] = set()
+    leaves: list[Waiting] = []
     # The type of the last cotangent, its namespace, the guard of its devices, and the last dtype that was found real:
     # they rarely change.
     kind = type(roots[0][1])
     xp: Any = spaces[kind]
     guard = xp.guard
-    add = _add if guard is None else _guarded_add(guard)
+    combine = _combine if guard is None else _guarded(guard)
     real: Any = None
+    found: Any = None
     for root, g in roots:
-        add(root, g, cotangents, waiting, heap, owned, leaves)
+        _arrive(root, g, waiting, heap, leaves, combine)
     node: Any = None
     if heap:
-        node = waiting.pop(heappop(heap))
-        g = cotangents.pop(node.number)
+        node, g, _ = waiting.pop(heappop(heap))
     while node is not None:
         variant = node.variant
-        if type(g) is Partial and variant is not LEAF:
-            g = g.dense(spaces[type(g.g)])
         if variant is LEAF:
-            add(node, g, cotangents, waiting, heap, owned, leaves)
-        elif path is None or _leads_on(node, g, path, wanted, results):
+            _arrive(node, g, waiting, heap, leaves, combine)
+        else:
             if type(g) is not kind:
+                if type(g) is Partial:
+                    g = g.dense(spaces[type(g.g)])
                 kind = type(g)
-                if is_wrapper(g.any if kind is Outputs else g):
-                    # Code of the user brought a transformation in: it takes part in all that is left.
-                    rest = [(other, cotangents[other.number]) for other in (*waiting.values(), *leaves)]
-                    _walk_any([(node, g), *rest], False, wanted, path, results, release, {})
-                    return
-                xp = spaces[kind if kind is not Outputs else type(g.any)]
-                guard = xp.guard
-                add = _add if guard is None else _guarded_add(guard)
-            saved = node.saved
-            dtype = g.dtype
-            if dtype is real:
-                rule = variant.rule
-            elif dtype in xp.reals:
-                rule = variant.rule
-                real = dtype
-            else:
-                rule = variant.adjoint
-            if guard is not None:
-                with guard(g):
-                    g = rule(xp, g, *saved)
-            elif len(saved) == 1:
-                # Most rules read one value or none, and CPython calls them twice as fast without the star.
-                g = rule(xp, g, saved[0])
-            else:
-                g = rule(xp, g, *saved) if saved else rule(xp, g)
-            if release and type(saved) is not Static:
-                node.saved = FREED
-            first = node.first
-            second = node.second
-            if second is not None:
-                if type(second) is tuple:
-                    g, *others = g
-                    for parent, other in zip(second, others, strict=True):
-                        if other is not None:
-                            add(parent, other, cotangents, waiting, heap, owned, leaves)
-                    others = None
+                space = spaces.get(kind)
+                if space is not xp:
+                    if space is None:
+                        if is_wrapper(g.any if kind is Outputs else g):
+                            # Code of the user brought a transformation in: it takes part in all that is left.
+                            rest = [(other, found) for other, found, _ in waiting.values()]
+                            _walk_any([(node, g), *rest], False, wanted, path, results, release, {})
+                            return
+                        space = spaces[kind if kind is not Outputs else type(g.any)]
+                    elif isinstance(xp, TracedSpace):
+                        # A constant that a rule came to is one of the program, as all other cotangents are part of it.
+                        g = constant(g)
+                        kind = type(g)
+                        space = spaces[kind]
+                    xp = space
+                    guard = xp.guard
+                    combine = _combine if guard is None else _guarded(guard)
+            if path is None or _leads_on(node, g, path, wanted, results):
+                saved = node.saved
+                dtype = g.dtype
+                if dtype is real:
+                    rule = variant.rule
+                elif dtype in xp.reals:
+                    rule = variant.rule
+                    real = dtype
                 else:
-                    g, other = g
-                    if other is not None:
-                        add(second, other, cotangents, waiting, heap, owned, leaves)
-                other = None
-            if g is not None:
-                if not heap or first.number < heap[0]:
-                    # A chain: nothing that waits is as new as the first parent, the heap has no part in it.
-                    node = first
-                    continue
-                add(first, g, cotangents, waiting, heap, owned, leaves)
-            # The last references to arrays must not outlive their node.
-            first = second = saved = None
+                    rule = variant.adjoint
+                count = len(saved)
+                if guard is not None:
+                    with guard(g):
+                        g = rule(xp, g, *saved)
+                elif count == 1:
+                    # Most rules read two values or fewer, and CPython calls them twice as fast without the star.
+                    g = rule(xp, g, saved[0])
+                elif count == 2:
+                    g = rule(xp, g, saved[0], saved[1])
+                else:
+                    g = rule(xp, g, *saved) if count else rule(xp, g)
+                if release and type(saved) is not Static:
+                    node.saved = FREED
+                first = node.first
+                second = node.second
+                if second is not None:
+                    if type(second) is tuple:
+                        g, *others = g
+                        for parent, other in zip(second, others, strict=True):
+                            if other is not None:
+                                _arrive(parent, other, waiting, heap, leaves, combine)
+                        others = None
+                    else:
+                        g, other = g
+                        if other is None:
+                            pass
+                        elif g is None:
+                            first = second
+                            g = other
+                        elif first is second:
+                            # Both arguments are one array.
+                            found = [None, g, False]
+                            combine(found, other)
+                            g = found[1]
+                        else:
+                            if second.number < first.number:
+                                # The newer one comes next, or before the other one.
+                                first, second = second, first
+                                g, other = other, g
+                            number = second.number
+                            found = waiting.get(number)
+                            if found is not None:
+                                combine(found, other)
+                            else:
+                                waiting[number] = found = [second, other, False]
+                                if second.variant is LEAF:
+                                    leaves.append(found)
+                                else:
+                                    heappush(heap, number)
+                    found = other = None
+                if g is not None:
+                    number = first.number
+                    if not heap or number < heap[0]:
+                        # A chain: nothing that waits is as new as this parent, the heap has no part in it.
+                        node = first
+                        continue
+                    found = waiting.get(number)
+                    if found is not None:
+                        combine(found, g)
+                        found = None
+                    else:
+                        _arrive(first, g, waiting, heap, leaves, combine)
+                # The last references to arrays must not outlive their node.
+                first = second = saved = None
         if not heap:
             break
-        node = waiting.pop(heappop(heap))
-        g = cotangents.pop(node.number)
-    for node in leaves:
-        g = cotangents[node.number]
+        node, g, _ = waiting.pop(heappop(heap))
+    for node, g, _ in leaves:
         if type(g) is Partial:
             g = g.dense(spaces[type(g.g)])
         if path is None or _leads_on(node, g, path, wanted, results):
@@ -290,59 +329,72 @@ def _leads_on(node: Node, g: Any, path: set[Node], wanted: set[Node], results: d
     return False
 
 
-def _add(
+# A node, its cotangent so far, and whether that is an array that the walk itself allocated: only those are added to in
+# place.
+Waiting = list[Any]
+
+
+def _arrive(
     node: Node,
     g: Any,
-    cotangents: dict[int, Any],
-    waiting: dict[int, Node],
+    waiting: dict[int, Waiting],
     heap: list[int],
-    owned: set[int],
-    leaves: list[Node],
+    leaves: list[Waiting],
+    combine: Callable[[Waiting, Any], None],
 ) -> None:
     """Add a contribution to the cotangent of `node`."""
     number = node.number
-    total = cotangents.get(number)
-    if total is None:
-        cotangents[number] = g
-        if node.variant is LEAF:
-            leaves.append(node)
-        else:
-            waiting[number] = node
-            heappush(heap, number)
-    elif type(g) is not type(total) or type(g) is Partial:
-        cotangents[number] = _add_unlike(number, total, g, owned)
-    elif number in owned:
-        total += g
-        cotangents[number] = total
+    found = waiting.get(number)
+    if found is not None:
+        combine(found, g)
+        return
+    waiting[number] = found = [node, g, False]
+    if node.variant is LEAF:
+        leaves.append(found)
     else:
-        cotangents[number] = total + g
-        owned.add(number)
+        heappush(heap, number)
 
 
-def _guarded_add(guard: Callable[[Any], Any]) -> Callable[..., None]:
-    def add(node: Node, g: Any, *state: Any) -> None:
-        with guard(g.g if type(g) is Partial else g):
-            _add(node, g, *state)
+def _combine(found: Waiting, g: Any) -> None:
+    """Add to a cotangent."""
+    _, total, owned = found
+    kind = type(g)
+    if kind is type(total) and kind is not Partial:
+        if owned:
+            total += g
+            found[1] = total
+        else:
+            found[1] = total + g
+            found[2] = True
+    elif kind is Partial and owned and type(g.g) is type(total):
+        found[1] = spaces[type(total)].add_into(total, g.g, g.key)
+    else:
+        found[1:] = _combine_unlike(total, g, owned)
 
-    return add
 
-
-def _add_unlike(number: int, total: Any, g: Any, owned: set[int]) -> Any:
-    """The sum where one is a `Partial`, or a wrapper that code of the user brought in."""
+def _combine_unlike(total: Any, g: Any, owned: bool) -> tuple[Any, bool]:
+    """The sum where one is a `Partial`, or a wrapper that code of the user brought in; and whether it is the walk's."""
     if is_wrapper(total) or is_wrapper(g):
-        owned.discard(number)
         total, g = [x.dense(spaces[type(x.g)]) if type(x) is Partial else x for x in (total, g)]
-        return OPS["add"].call(total, g)
+        return OPS["add"].call(total, g), False
     if type(total) is Partial:
-        total = total.dense(spaces[type(total.g)])
-        owned.add(number)
-    xp = spaces[type(total)]
+        if type(g) is Partial:
+            total = total.dense(spaces[type(total.g)])
+            owned = True
+        else:
+            total, g, owned = g, total, False
     if type(g) is not Partial:
-        return total + g
-    if number not in owned:
-        total = xp.copy(total)
-        owned.add(number)
-    return xp.add_into(total, g.g, g.key)
+        return total + g, True
+    xp = spaces[type(total)]
+    return xp.add_into(total if owned else xp.copy(total), g.g, g.key), True
+
+
+def _guarded(guard: Callable[[Any], Any]) -> Callable[[Waiting, Any], None]:
+    def combine(found: Waiting, g: Any) -> None:
+        with guard(g.g if type(g) is Partial else g):
+            _combine(found, g)
+
+    return combine
 
 
 def _walk_any(

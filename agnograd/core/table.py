@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakSet
 
 from agnograd.core import observing
-from agnograd.core.cotangent import Partial, Spec
+from agnograd.core.cotangent import Spec
 from agnograd.core.op import Op
 from agnograd.errors import ForeignArrayError, RuleError, UnknownOperationError, UnsupportedError
 
@@ -179,9 +179,9 @@ class Space:
         self.name = name
         self.backend = backend
         self.module = module
-        self.kernels = kernels if kernels is not None else {}
+        self.kernels: dict[str, Callable[..., Any]] = kernels if kernels is not None else {}
         self.device = device
-        self.copy = copy if guard is None else _guarded(copy, guard)
+        self.copy: Callable[[Array], Array] = copy if guard is None else _guarded(copy, guard)
         self.writeable = writeable
         self.lazy: bool = getattr(backend, "lazy", False)
         self.guard = guard
@@ -193,7 +193,7 @@ class Space:
         if self.settle is not None:
             settling.add(name)
         self.finish: Callable[[Any], Any] | None = getattr(backend, "finish", None)
-        self.spec = _describer(name, device, self.shape)
+        self.spec: Callable[[Array], Spec] = _describer(name, device, self.shape)
         # What bodies and rules run on: a part such as ``linalg`` has not the functions that they need.
         self.main = self
         # The namespace that the arrays themselves belong to, where these only stand for them (`agnograd.core.trace`).
@@ -205,11 +205,11 @@ class Space:
         _made.add(self)
         main = module if not prefix else None
         # Rules ask `x.dtype in xp.reals`: the identity test of the first hit makes it cheap.
-        self.reals = _dtypes(main, "float64", "float32")
-        self.floats = self.reals + _dtypes(main, "complex128", "complex64")
+        self.reals: tuple[Any, ...] = _dtypes(main, "float64", "float32")
+        self.floats: tuple[Any, ...] = self.reals + _dtypes(main, "complex128", "complex64")
         if main is not None:
-            self.linalg = self._extension("linalg")
-            self.fft = self._extension("fft")
+            self.linalg: Space = self._extension("linalg")
+            self.fft: Space = self._extension("fft")
 
     def _extension(self, name: str) -> Space:
         part = Space(
@@ -255,9 +255,11 @@ class Space:
         self.kept.add(name)
         return found
 
-    def partial_cotangent(self, g: Array, key: Any, spec: Spec) -> Partial:
-        """The cotangent of an array of which only ``x[key]`` was used."""
-        return Partial(g, key, spec)
+    def kernel_of(self, type_: type, name: str) -> Callable[..., Any] | None:
+        """A body for arrays of one of the backend's types, where it has one that is no plugin's."""
+        given = getattr(self.backend, "kernels_of", None)
+        found: Callable[..., Any] | None = None if given is None or name in self.kernels else given(type_).get(name)
+        return observing.watched(name, self.name, found) if found is not None and observing.count else found
 
 
 _made: WeakSet[Space] = WeakSet()
@@ -267,7 +269,20 @@ settling: set[str] = set()
 
 # Attributes of a namespace that a body of the same name would never be found behind.
 _RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "main", "module", "name"}
-_RESERVED |= {"finish", "lazy", "origin", "prefix", "reals", "seed", "set", "settle", "shape", "wrapped", "writeable"}
+_RESERVED |= {
+    "finish",
+    "kernel_of",
+    "lazy",
+    "origin",
+    "prefix",
+    "reals",
+    "seed",
+    "set",
+    "settle",
+    "shape",
+    "wrapped",
+    "writeable",
+}
 
 
 def _describer(
@@ -342,7 +357,7 @@ class _Spaces(dict[type, Space]):
         return found
 
 
-spaces = _Spaces()
+spaces: _Spaces = _Spaces()
 
 
 class _Bodies(dict[type, Callable[..., Any]]):
@@ -354,10 +369,15 @@ class _Bodies(dict[type, Callable[..., Any]]):
 
     def __missing__(self, type_: type) -> Callable[..., Any]:
         space: Any = spaces[type_]
-        for part in self.op.name.split("."):
-            space = getattr(space, part)
+        body: Callable[..., Any] | None = space.kernel_of(type_, self.op.name)
+        if body is None:
+            body = space
+            for part in self.op.name.split("."):
+                body = getattr(body, part)
+        assert body is not None
         by_position = self.op.positional_only
-        body: Callable[..., Any] = _by_position(space, by_position) if by_position else space
+        if by_position:
+            body = _by_position(body, by_position)
         if self.op.batch_statics is not None and getattr(spaces[type_].backend, "lazy", False):
             body = _without_wrappers(self.op.name, body)
         self[type_] = body

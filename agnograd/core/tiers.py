@@ -19,6 +19,7 @@ def elementwise(
     body: Rule | None = None,
     doc: str = "",
     arrays: Sequence[str] | None = None,
+    repeated: Rule | None = None,
     **partials: Rule | int,
 ) -> Op:
     """An operation on elements that broadcast.
@@ -35,6 +36,9 @@ def elementwise(
         The mathematics in a line.
     arrays : sequence of str, optional
         Names of the array parameters, where static ones stand before the slash, too.
+    repeated : callable, optional
+        Of two arguments that enter alike, what each contributes where both are one array: computed once, as in
+        ``x * x``. A function that names ``g``, as below, of the first argument.
     **partials
         For each differentiable argument its partial derivative: a function of what it reads, or 1, -1 or 0. A
         function that names ``g`` returns the product of ``g`` and the partial.
@@ -61,6 +65,9 @@ def elementwise(
         if not isinstance(rule, int):
             op.check_names(rule, ("g",))
     op.partials = dict(partials)
+    if repeated is not None:
+        op.check_names(repeated, ("g",))
+        op.repeated = repeated
     return op
 
 

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from agnograd.core.array import BINARY, COMPARISONS, UNARY, Array
+from agnograd.core.array import BINARY, COMPARISONS, UNARY, Array, innermost
 from agnograd.core.table import OPS, Space, _internal, is_prefix, spaces
 from agnograd.errors import TraceError, UnsupportedError
 
@@ -52,14 +52,14 @@ class Traced:
 
     # NumPy's and CuPy's arrays leave operators to it.
     __array_ufunc__ = None
-    __array_priority__ = 900.0
+    __array_priority__: float = 900.0
 
     def __init__(self, trace: Trace, variable: Any, shape: tuple[int, ...], dtype: Any, device: Any) -> None:
-        self.trace = trace
-        self.variable = variable
-        self.shape = shape
-        self.dtype = dtype
-        self.device = device
+        self.trace: Trace = trace
+        self.variable: Any = variable
+        self.shape: tuple[int, ...] = shape
+        self.dtype: Any = dtype
+        self.device: Any = device
 
     def __repr__(self) -> str:
         return f"<traced array, shape {self.shape}, {self.dtype}>"
@@ -93,7 +93,12 @@ class Traced:
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    __hash__ = object.__hash__
+    if TYPE_CHECKING:
+
+        def __hash__(self) -> int: ...
+
+    else:
+        __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
         return bool(self.trace.outcome(self, bool))
@@ -179,7 +184,7 @@ class TracedSpace(Space):
             prefix=origin.prefix,
         )
         self.origin = origin
-        self.module = _Module(origin)
+        self.module: _Module = _Module(origin)
 
     @property
     def wrapped(self) -> Any:
@@ -282,18 +287,38 @@ def _trace_of(values: Any) -> Trace | None:
     return None
 
 
+def constant(x: Any) -> Any:
+    """An array of values as a constant of the program that is being recorded."""
+    trace = current.get()
+    return x if trace is None or isinstance(x, Traced) else trace.lifted((x,))[0]
+
+
+def traced_like(x: Any, like: Any) -> Any:
+    """An array of values as a constant of the program that `like` is of, where it is of one."""
+    raw = innermost(like)
+    if not isinstance(raw, Traced) or isinstance(x, (Traced, Array)):
+        return x
+    return raw.trace.lifted((x,))[0]
+
+
 class _Described:
     """A backend's description, for arrays that have no values."""
 
     # What a lazy backend does for its arrays between operations: here there are none.
     lazy = False
-    shape = seed = settle = finish = None
+    shape = seed = finish = kernels_of = None
 
     def __init__(self, origin: Any) -> None:
         self._origin = origin
+        # The form in which users get a gradient, its chunks say, is theirs in a program, too.
+        self.settle = None if getattr(origin, "settle", None) is None else self._settled
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._origin, name)
+
+    def _settled(self, g: Any, like: Any) -> Any:
+        trace = _trace_of((g, like))
+        return self._origin.settle(g, like) if trace is None else trace.emit("settle", (g, like), {})
 
     def to_scalar(self, x: Traced) -> Any:
         """The value as a Python scalar, on which the program depends from then on."""

@@ -21,8 +21,12 @@ from agnograd.core.op import Op
 
 def attach(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
     """Remember that `view` is ``op(base, **params)``; with no operation, that it shares the value and has no graph."""
-    if view is base or (op is not None and op.aliases is not None and not op.aliases(**params)):
-        return
+    if view is not base and (op is None or op.aliases is None or op.aliases(**params)):
+        alias(view, base, op, params)
+
+
+def alias(view: Any, base: Array, op: Op | None, params: dict[str, Any]) -> None:
+    """The same for what is known to be a view, and no other name of its base."""
     view._view = base, op, params
     live = base._views
     if live is None:

@@ -42,12 +42,12 @@ class Walk:
         create_graph: bool,
         accumulate: Callable[[Any, Any], None] | None,
     ) -> None:
-        self.roots = roots
-        self.wanted = wanted
-        self.path = path
-        self.results = results
-        self.create_graph = create_graph
-        self.accumulate = accumulate
+        self.roots: Sequence[Any] = roots
+        self.wanted: set[Any] = wanted
+        self.path: set[Any] | None = path
+        self.results: dict[Any, Any] = results
+        self.create_graph: bool = create_graph
+        self.accumulate: Callable[[Any, Any], None] | None = accumulate
         self.at_end: list[Callable[[], Any]] = []
         outer = current()
         self.depth: int = 0 if outer is None else outer.depth + 1
@@ -59,7 +59,7 @@ class Walk:
 
 
 _current: ContextVar[Walk | None] = ContextVar("agnograd_walk", default=None)
-current = _current.get
+current: Callable[[], Walk | None] = _current.get
 
 
 @contextmanager

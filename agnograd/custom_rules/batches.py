@@ -30,7 +30,7 @@ class Batches:
     def __init__(self, mapped: list[bool], size: int) -> None:
         self.mapped = mapped
         self.size = size
-        self.axes = tuple([0 if m else None for m in mapped])
+        self.axes: tuple[int | None, ...] = tuple([0 if m else None for m in mapped])
 
     def _over(self, f: Callable[..., Any], in_axes: Any, *args: Any) -> Any:
         return vmap(f, in_axes, axis_size=self.size)(*args)

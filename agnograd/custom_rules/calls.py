@@ -49,7 +49,7 @@ class CustomFunction:
         except (TypeError, ValueError):
             self._parameters = []
         places = (*_listed(nondiff_argnums), *_listed(nondiff_argnames))
-        self.nondiff_argnums = tuple(sorted({self._position(n) for n in places}))
+        self.nondiff_argnums: tuple[int, ...] = tuple(sorted({self._position(n) for n in places}))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} function {self.name}>"

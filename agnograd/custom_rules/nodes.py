@@ -67,13 +67,13 @@ class CustomVariant(Variant):
     __slots__ = ("arguments", "forward", "level", "outputs", "residuals")
 
     def __init__(self, forward: ForwardPass, needs: tuple[int, ...], level: Level) -> None:
-        self.forward = forward
+        self.forward: ForwardPass = forward
         self.needs = needs
-        self.level = level
+        self.level: Level = level
         self.names: tuple[str, ...] = ()
         self.kinds: tuple[int | None, ...] = ()
         self.outputs: list[Spec | None] = []
-        self.residuals = 0
+        self.residuals: int = 0
         self.arguments: list[Any] = []
 
     def zero_safe(self) -> Variant:

@@ -48,7 +48,7 @@ class Rules:
     ) -> None:
         self.name = name
         self.function = function
-        self.forward = forward or self._transposed
+        self.forward: ForwardPass = forward or self._transposed
         self.jvp = jvp
 
     def __call__(self, leaves: Leaves) -> Leaves:

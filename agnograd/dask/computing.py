@@ -8,6 +8,7 @@ from typing import Any
 
 from agnograd.core.array import Array
 from agnograd.core.nodes import Reverse, is_leaf, wrap
+from agnograd.core.observing import is_followed
 from agnograd.core.table import OPS, spaces
 from agnograd.core.views import settled
 from agnograd.dask.values import computable, computed, is_dask
@@ -24,7 +25,8 @@ def compute(*things: Any, progress: bool = False, **options: Any) -> Any:
     *things : tree of Tensor or array
         What is not lazy stays as it is, the same object.
     progress : bool
-        Show dask's progress bar, for the schedulers of this machine. (`agnograd.Progress` shows more.)
+        Show `agnograd.Progress`, for the schedulers of this machine: on a terminal or in a notebook, once it takes
+        longer than half a second.
     **options
         For dask: ``scheduler="synchronous"``, ``optimize_graph=False`` or what else `dask.compute` takes.
 
@@ -75,7 +77,7 @@ def persist(*things: Any, progress: bool = False, **options: Any) -> Any:
     *things : tree of Tensor or array
         What is not lazy stays as it is, the same object.
     progress : bool
-        Show dask's progress bar, for the schedulers of this machine.
+        Show `agnograd.Progress`, for the schedulers of this machine.
     **options
         For dask.
 
@@ -181,9 +183,7 @@ def _returned(things: Any) -> Any:
 
 
 def _shown(progress: bool) -> AbstractContextManager[Any]:
-    if not progress:
-        return nullcontext()
-    from dask.diagnostics import ProgressBar
+    from agnograd.progress import Progress
 
-    bar: AbstractContextManager[Any] = ProgressBar()
-    return bar
+    # One that is open already shows what dask does.
+    return Progress() if progress and not is_followed() else nullcontext()

@@ -9,11 +9,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from agnograd.interop import dask_methods, numpy_methods, numpy_protocol
+from agnograd.interop import absent_methods, dask_methods, numpy_methods, numpy_protocol
 
 _LAZY = ("autoray", "einops", "scipy_fft")
 
-__all__ = ["autoray", "dask_methods", "einops", "numpy_methods", "numpy_protocol", "scipy_fft"]
+__all__ = ["absent_methods", "autoray", "dask_methods", "einops", "numpy_methods", "numpy_protocol", "scipy_fft"]
 
 
 def __getattr__(name: str) -> Any:

@@ -179,7 +179,7 @@ class _Parameters:
         return "" if len(args) <= self.most else f"it takes only {self.most} arguments by position here"
 
 
-parameters_of = functools.lru_cache(maxsize=1024)(_Parameters)
+parameters_of: Callable[[Callable[..., Any]], _Parameters] = functools.lru_cache(maxsize=1024)(_Parameters)
 
 
 # -- running it --------------------------------------------------------------------------------------------------------

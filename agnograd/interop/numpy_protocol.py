@@ -16,8 +16,8 @@ def _load() -> None:
     """Put what does the work in place, at the first call: few programs need it, and all would wait for the import."""
     from agnograd.interop import numpy_dispatch
 
-    Array.__array_ufunc__ = numpy_dispatch.array_ufunc  # type: ignore[method-assign]
-    Array.__array_function__ = numpy_dispatch.array_function  # type: ignore[method-assign]
+    Array.__array_ufunc__ = numpy_dispatch.array_ufunc  # type: ignore[assignment]
+    Array.__array_function__ = numpy_dispatch.array_function  # type: ignore[assignment]
 
 
 def array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -32,5 +32,5 @@ def array_function(self: Array, function: Any, types: Any, args: Sequence[Any], 
     return self.__array_function__(function, types, args, options)
 
 
-Array.__array_ufunc__ = array_ufunc  # type: ignore[method-assign]
-Array.__array_function__ = array_function  # type: ignore[method-assign]
+Array.__array_ufunc__ = array_ufunc  # type: ignore[assignment]
+Array.__array_function__ = array_function  # type: ignore[assignment]

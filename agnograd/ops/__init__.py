@@ -15,6 +15,7 @@ from agnograd.ops import (
     contraction,
     creation,
     data_type,
+    documentation,
     elementwise,
     fft,
     indexing,
@@ -50,4 +51,4 @@ FAMILIES: tuple[ModuleType, ...] = (
 for _family in FAMILIES:
     for _value in list(vars(_family).values()):
         if isinstance(_value, Op):
-            register(_value)
+            register(_value).call.__doc__ = documentation.docstring(_value)

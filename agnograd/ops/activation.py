@@ -12,6 +12,7 @@ from typing import Any
 
 from agnograd.core.batching import along, reduced
 from agnograd.core.formulas import Axis, axes_of, edge, keepdims_of, kept
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general
 from agnograd.errors import NotDifferentiableError
@@ -84,7 +85,7 @@ def _samples(*, kept_axes: bool) -> list[Sample]:
     ]
 
 
-logsumexp = general(
+logsumexp: Op = general(
     "logsumexp(x, /, *, axis=None, keepdims=False)",
     batch=reduced,
     body=_logsumexp,
@@ -117,7 +118,7 @@ def _softmax_product(xp: Any, t: Array, ans: Array, axis: Axis) -> Array:
     return ans * (t - xp.sum(t * ans, axis=axis, keepdims=True))
 
 
-softmax = general(
+softmax: Op = general(
     "softmax(x, /, *, axis=None)",
     batch=along("axis", None),
     body=_softmax,
@@ -145,7 +146,7 @@ def _log_softmax(xp: Any, x: Array, /, *, axis: Axis = None) -> Array:
     return xp.where(infinite, limit, z - _log_sum(xp, z, axis))
 
 
-log_softmax = general(
+log_softmax: Op = general(
     "log_softmax(x, /, *, axis=None)",
     batch=along("axis", None),
     body=_log_softmax,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agnograd.core.cotangent import Spec
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import linear
 
@@ -31,7 +32,7 @@ def _rechunk_vjp(xp: Any, g: Array, x_spec: Spec) -> Array:
     return g if chunks is None else xp.rechunk(g, chunks=chunks)
 
 
-rechunk = linear(
+rechunk: Op = linear(
     "rechunk(x, /, chunks)",
     body=lambda xp, x, *, chunks: xp.copy(x),
     x=_rechunk_vjp,

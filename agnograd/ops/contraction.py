@@ -16,6 +16,7 @@ from typing import Any
 from agnograd.core import batched_products
 from agnograd.core.cotangent import Spec
 from agnograd.core.formulas import is_complex
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
 
@@ -83,7 +84,7 @@ def _pair(shape1: tuple[int, ...], shape2: tuple[int, ...], labels: str, *kinds:
     return Sample((Uniform(shape=shape1, kind=kind1), Uniform(shape=shape2, kind=kind2)), {"labels": (in1, in2, out)})
 
 
-contract = linear(
+contract: Op = linear(
     "contract(x1, x2, /, *, labels)",
     batch=batched_products.contract,
     body=_contract,
@@ -245,7 +246,7 @@ def _of(subscripts: str, *shapes: tuple[int, ...], kind: str = "real", **params:
     return Sample(arrays, {"subscripts": subscripts, **params})
 
 
-einsum = composite(
+einsum: Op = composite(
     "einsum(subscripts, /, *arrays, optimize='auto')",
     arrays=("arrays",),
     body=_einsum,

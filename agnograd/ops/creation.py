@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from agnograd.core.batching import elements, repeated, stacks, with_axes
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import OPS
 from agnograd.core.tiers import linear, nondifferentiable
 
 _SQUARE = Uniform(shape=(3, 3))
 
-tril = linear(
+tril: Op = linear(
     "tril(x, /, *, k=0)",
     batch=stacks,
     x=lambda xp, g, k: xp.tril(g, k=k),
     samples=[Sample((_SQUARE,)), Sample((_SQUARE,), {"k": -1}), Sample((Uniform(shape=(2, 3), kind="complex"),))],
 )
-triu = linear(
+triu: Op = linear(
     "triu(x, /, *, k=0)",
     batch=stacks,
     x=lambda xp, g, k: xp.triu(g, k=k),
@@ -25,8 +26,8 @@ triu = linear(
 )
 _MADE_LIKE = [Sample((_SQUARE,)), Sample((Uniform(kind="complex"),))]
 
-zeros_like = nondifferentiable("zeros_like(x, /, *, dtype=None, device=None)", samples=_MADE_LIKE, batch=elements)
-ones_like = nondifferentiable("ones_like(x, /, *, dtype=None, device=None)", samples=_MADE_LIKE, batch=elements)
+zeros_like: Op = nondifferentiable("zeros_like(x, /, *, dtype=None, device=None)", samples=_MADE_LIKE, batch=elements)
+ones_like: Op = nondifferentiable("ones_like(x, /, *, dtype=None, device=None)", samples=_MADE_LIKE, batch=elements)
 
 
 def _filled(run: Any, arrays: Any, mapped: Any, fill_value: Any, **params: Any) -> Any:
@@ -38,7 +39,7 @@ def _filled(run: Any, arrays: Any, mapped: Any, fill_value: Any, **params: Any) 
     return with_axes(OPS["astype"].call(values, zeros.dtype), ndim) + zeros
 
 
-full_like = nondifferentiable(
+full_like: Op = nondifferentiable(
     "full_like(x, /, fill_value, *, dtype=None, device=None)",
     batch=elements,
     batch_statics=_filled,

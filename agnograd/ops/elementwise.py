@@ -15,6 +15,7 @@ from typing import Any
 from agnograd.core.batching import elements
 from agnograd.core.formulas import as_array, binary, edge, is_complex, nonzero, ratio, unary
 from agnograd.core.formulas import sign as sign_of
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, elementwise, general, nondifferentiable
 
@@ -27,27 +28,28 @@ _BEHIND = [Sample((Uniform(-2.0, -0.5, kind="complex"),))]
 
 # -- arithmetic ------------------------------------------------------------------------------------------------------
 
-add = elementwise("add(x1, x2, /)", x1=1, x2=1, samples=binary())
-subtract = elementwise("subtract(x1, x2, /)", x1=1, x2=-1, samples=binary())
-multiply = elementwise(
+add: Op = elementwise("add(x1, x2, /)", x1=1, x2=1, samples=binary())
+subtract: Op = elementwise("subtract(x1, x2, /)", x1=1, x2=-1, samples=binary())
+multiply: Op = elementwise(
     "multiply(x1, x2, /)",
     x1=lambda xp, g, x2: g * x2,
     x2=lambda xp, g, x1: g * x1,
+    repeated=lambda xp, g, x1: g * x1,
     samples=binary(),
 )
-divide = elementwise(
+divide: Op = elementwise(
     "divide(x1, x2, /)",
     x1=lambda xp, g, x2: g / x2,
     x2=lambda xp, g, x2, ans: -(g * ans) / x2,
     samples=binary(0.5, 2.0),
 )
-negative = elementwise("negative(x, /)", x=-1, samples=unary())
-positive = elementwise("positive(x, /)", x=1, samples=unary())
-reciprocal = elementwise(
+negative: Op = elementwise("negative(x, /)", x=-1, samples=unary())
+positive: Op = elementwise("positive(x, /)", x=1, samples=unary())
+reciprocal: Op = elementwise(
     "reciprocal(x, /)", x=lambda xp, g, ans: -(g * ans) * ans, samples=[*unary(0.5, 2.0), *_BEHIND]
 )
-square = elementwise("square(x, /)", x=lambda xp, g, x: (g + g) * x, samples=unary())
-sqrt = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=[*unary(0.5, 2.0), *_BEHIND])
+square: Op = elementwise("square(x, /)", x=lambda xp, g, x: (g + g) * x, samples=unary())
+sqrt: Op = elementwise("sqrt(x, /)", x=lambda xp, g, ans: g / (ans + ans), samples=[*unary(0.5, 2.0), *_BEHIND])
 
 
 def _pow_base(xp: Any, g: Array, x1: Any, x2: Any, ans: Array) -> Array:
@@ -70,7 +72,7 @@ def _pow_exponent(xp: Any, g: Array, x1: Any, x2: Array, ans: Array) -> Array:
     return g * (ans * xp.where(zero & (x2 < 0), -1, xp.log(safe)))
 
 
-pow = elementwise(
+pow: Op = elementwise(
     "pow(x1, x2, /)",
     x1=_pow_base,
     x2=_pow_exponent,
@@ -86,14 +88,14 @@ pow = elementwise(
         edge([0.0, 2.0], 1, gradient=([1.0, 1.0], None)),
     ],
 )
-floor_divide = elementwise("floor_divide(x1, x2, /)", x1=0, x2=0, samples=binary(0.6, 0.9, complex_=False))
-remainder = elementwise(
+floor_divide: Op = elementwise("floor_divide(x1, x2, /)", x1=0, x2=0, samples=binary(0.6, 0.9, complex_=False))
+remainder: Op = elementwise(
     "remainder(x1, x2, /)",
     x1=1,
     x2=lambda xp, g, x1, x2: -(g * xp.floor_divide(x1, x2)),
     samples=[Sample((Uniform(2.2, 2.4), Uniform(0.9, 1.0))), Sample((Uniform(-0.4, -0.3, (2, 1)), Uniform(0.5, 0.9)))],
 )
-hypot = elementwise(
+hypot: Op = elementwise(
     "hypot(x1, x2, /)",
     x1=lambda xp, g, x1, ans: g * ratio(xp, x1, ans),
     x2=lambda xp, g, x2, ans: g * ratio(xp, x2, ans),
@@ -102,12 +104,12 @@ hypot = elementwise(
 
 # -- exponentials and logarithms -------------------------------------------------------------------------------------
 
-exp = elementwise("exp(x, /)", x=lambda xp, g, ans: g * ans, samples=unary())
-expm1 = elementwise("expm1(x, /)", x=lambda xp, g, ans: g * ans + g, samples=unary())
-log = elementwise("log(x, /)", x=lambda xp, g, x: g / x, samples=[*unary(0.5, 2.0), *_BEHIND])
-log1p = elementwise("log1p(x, /)", x=lambda xp, g, x: g / (x + 1), samples=unary(-0.5, 2.0))
-log2 = elementwise("log2(x, /)", x=lambda xp, g, x: g / (x * math.log(2)), samples=[*unary(0.5, 2.0), *_BEHIND])
-log10 = elementwise("log10(x, /)", x=lambda xp, g, x: g / (x * math.log(10)), samples=[*unary(0.5, 2.0), *_BEHIND])
+exp: Op = elementwise("exp(x, /)", x=lambda xp, g, ans: g * ans, samples=unary())
+expm1: Op = elementwise("expm1(x, /)", x=lambda xp, g, ans: g * ans + g, samples=unary())
+log: Op = elementwise("log(x, /)", x=lambda xp, g, x: g / x, samples=[*unary(0.5, 2.0), *_BEHIND])
+log1p: Op = elementwise("log1p(x, /)", x=lambda xp, g, x: g / (x + 1), samples=unary(-0.5, 2.0))
+log2: Op = elementwise("log2(x, /)", x=lambda xp, g, x: g / (x * math.log(2)), samples=[*unary(0.5, 2.0), *_BEHIND])
+log10: Op = elementwise("log10(x, /)", x=lambda xp, g, x: g / (x * math.log(10)), samples=[*unary(0.5, 2.0), *_BEHIND])
 
 
 def _share(xp: Any, x: Any, other: Any, ans: Array) -> Array:
@@ -118,7 +120,7 @@ def _share(xp: Any, x: Any, other: Any, ans: Array) -> Array:
     return xp.where(infinite & (x == other), share / 2, share)
 
 
-logaddexp = elementwise(
+logaddexp: Op = elementwise(
     "logaddexp(x1, x2, /)",
     x1=lambda xp, x1, x2, ans: _share(xp, x1, x2, ans),
     x2=lambda xp, x1, x2, ans: _share(xp, x2, x1, ans),
@@ -130,9 +132,9 @@ logaddexp = elementwise(
 
 # -- trigonometric and hyperbolic functions --------------------------------------------------------------------------
 
-sin = elementwise("sin(x, /)", x=lambda xp, g, x: g * xp.cos(x), samples=unary())
-cos = elementwise("cos(x, /)", x=lambda xp, g, x: -(g * xp.sin(x)), samples=unary())
-tan = elementwise("tan(x, /)", x=lambda xp, g, ans: g + g * ans * ans, samples=unary(-1.0, 1.0))
+sin: Op = elementwise("sin(x, /)", x=lambda xp, g, x: g * xp.cos(x), samples=unary())
+cos: Op = elementwise("cos(x, /)", x=lambda xp, g, x: -(g * xp.sin(x)), samples=unary())
+tan: Op = elementwise("tan(x, /)", x=lambda xp, g, ans: g + g * ans * ans, samples=unary(-1.0, 1.0))
 
 
 def _one_minus_square(xp: Any, x: Any) -> Any:
@@ -144,27 +146,27 @@ def _one_minus_square(xp: Any, x: Any) -> Any:
 _ABOVE_BELOW = [complex(2.0, 0.0), complex(2.0, -0.0)]
 _SLOPE = 1j / math.sqrt(3)
 
-asin = elementwise(
+asin: Op = elementwise(
     "asin(x, /)",
     x=lambda xp, g, x: g / xp.sqrt(_one_minus_square(xp, x)),
     samples=[*unary(-0.9, 0.9), edge(_ABOVE_BELOW, gradient=([-_SLOPE, _SLOPE],))],
 )
-acos = elementwise(
+acos: Op = elementwise(
     "acos(x, /)",
     x=lambda xp, g, x: -g / xp.sqrt(_one_minus_square(xp, x)),
     samples=[*unary(-0.9, 0.9), edge(_ABOVE_BELOW, gradient=([_SLOPE, -_SLOPE],))],
 )
-atan = elementwise("atan(x, /)", x=lambda xp, g, x: g / (x * x + 1), samples=unary(-0.9, 0.9))
-sinh = elementwise("sinh(x, /)", x=lambda xp, g, x: g * xp.cosh(x), samples=unary())
-cosh = elementwise("cosh(x, /)", x=lambda xp, g, x: g * xp.sinh(x), samples=unary())
-tanh = elementwise("tanh(x, /)", x=lambda xp, g, ans: g - g * ans * ans, samples=unary(-1.0, 1.0))
+atan: Op = elementwise("atan(x, /)", x=lambda xp, g, x: g / (x * x + 1), samples=unary(-0.9, 0.9))
+sinh: Op = elementwise("sinh(x, /)", x=lambda xp, g, x: g * xp.cosh(x), samples=unary())
+cosh: Op = elementwise("cosh(x, /)", x=lambda xp, g, x: g * xp.sinh(x), samples=unary())
+tanh: Op = elementwise("tanh(x, /)", x=lambda xp, g, ans: g - g * ans * ans, samples=unary(-1.0, 1.0))
 # To subtract -1 keeps the sign of a zero, which to add 1 does not.
-asinh = elementwise(
+asinh: Op = elementwise(
     "asinh(x, /)",
     x=lambda xp, g, x: g / xp.sqrt(x * x - -1),
     samples=[*unary(-0.9, 0.9), edge([complex(0.0, 2.0), complex(-0.0, 2.0)], gradient=([_SLOPE, -_SLOPE],))],
 )
-acosh = elementwise(
+acosh: Op = elementwise(
     "acosh(x, /)",
     # Not sqrt(x^2 - 1), which takes the wrong branch for complex x with a negative real part.
     x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x - -1)),
@@ -174,7 +176,7 @@ acosh = elementwise(
         edge([complex(-2.0, 0.0), complex(-2.0, -0.0)], gradient=([-(3**-0.5), -(3**-0.5)],)),
     ],
 )
-atanh = elementwise("atanh(x, /)", x=lambda xp, g, x: g / (1 - x * x), samples=unary(-0.9, 0.9))
+atanh: Op = elementwise("atanh(x, /)", x=lambda xp, g, x: g / (1 - x * x), samples=unary(-0.9, 0.9))
 
 
 def _angle_part(xp: Any, g: Array, x: Any, x1: Any, x2: Any) -> Array:
@@ -183,7 +185,7 @@ def _angle_part(xp: Any, g: Array, x: Any, x1: Any, x2: Any) -> Array:
     return ratio(xp, ratio(xp, g * x, r), r)
 
 
-atan2 = elementwise(
+atan2: Op = elementwise(
     "atan2(x1, x2, /)",
     x1=lambda xp, g, x1, x2: _angle_part(xp, g, x2, x1, x2),
     x2=lambda xp, g, x1, x2: -_angle_part(xp, g, x1, x1, x2),
@@ -192,7 +194,7 @@ atan2 = elementwise(
 
 # -- signs, parts and bounds -----------------------------------------------------------------------------------------
 
-abs = general(
+abs: Op = general(
     "abs(x, /)",
     batch=elements,
     vjp={"x": lambda xp, g, x: g * sign_of(xp, x)},
@@ -214,14 +216,14 @@ def _sign_vjp(xp: Any, g: Array, x: Array, ans: Array) -> Array:
     return xp.where(radius == 0, 0, (g - ans * xp.real(xp.conj(ans) * g)) / nonzero(xp, radius))
 
 
-sign = general(
+sign: Op = general(
     "sign(x, /)",
     batch=elements,
     vjp={"x": _sign_vjp},
     jvp={"x": lambda xp, t, x, ans: _sign_vjp(xp, t, x, ans)},
     samples=[*unary(0.5, 2.0), edge([0.0, -1.0], gradient=([0.0, 0.0],)), edge([0j], gradient=([0j],))],
 )
-conj = general(
+conj: Op = general(
     "conj(x, /)",
     batch=elements,
     body=lambda xp, x: xp.module.conj(x) if is_complex(xp, x) else xp.positive(x),
@@ -229,14 +231,14 @@ conj = general(
     jvp={"x": lambda xp, t: xp.conj(t)},
     samples=unary(),
 )
-real = general(
+real: Op = general(
     "real(x, /)",
     batch=elements,
     vjp={"x": lambda xp, g, x_spec: xp.astype(g, x_spec.dtype)},
     jvp={"x": lambda xp, t: xp.real(t)},
     samples=unary(),
 )
-imag = general(
+imag: Op = general(
     "imag(x, /)",
     batch=elements,
     vjp={"x": lambda xp, g, x_spec: xp.astype(g, x_spec.dtype) * 1j},
@@ -253,7 +255,7 @@ def _larger(xp: Any, g: Array, x: Any, other: Any) -> Array:
 
 _TIES = ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
 
-maximum = elementwise(
+maximum: Op = elementwise(
     "maximum(x1, x2, /)",
     x1=lambda xp, g, x1, x2: _larger(xp, g, x1, x2),
     x2=lambda xp, g, x1, x2: _larger(xp, g, x2, x1),
@@ -263,7 +265,7 @@ maximum = elementwise(
         edge([math.nan, 1.0], [1.0, math.nan], gradient=([1.0, 1.0], [1.0, 1.0])),
     ],
 )
-minimum = elementwise(
+minimum: Op = elementwise(
     "minimum(x1, x2, /)",
     x1=lambda xp, g, x1, x2: _larger(xp, g, x2, x1),
     x2=lambda xp, g, x1, x2: _larger(xp, g, x1, x2),
@@ -286,7 +288,7 @@ def _outside(x: Array, low: float | None, high: float | None) -> Array:
     return (x < low) | (x > high)
 
 
-bounded = elementwise(
+bounded: Op = elementwise(
     "bounded(x, /, *, low=None, high=None)",
     body=_bounded,
     # The gradient is kept at the bounds.
@@ -312,7 +314,7 @@ def _clip(xp: Any, x: Array, /, min: Any = None, max: Any = None) -> Array:
 
 _NUMBER = (int, float, NoneType)
 
-clip = composite(
+clip: Op = composite(
     "clip(x, /, min=None, max=None)",
     body=_clip,
     samples=[
@@ -322,7 +324,7 @@ clip = composite(
         Sample((Uniform(),)),
     ],
 )
-copysign = elementwise(
+copysign: Op = elementwise(
     "copysign(x1, x2, /)",
     x1=lambda xp, g, x1, ans: xp.where(x1 == 0, 0, xp.where(xp.signbit(x1) == xp.signbit(ans), g, -g)),
     x2=0,
@@ -332,7 +334,7 @@ copysign = elementwise(
         edge([0.0, 2.0], [-1.0, -1.0], gradient=([0.0, -1.0], [0.0, 0.0])),
     ],
 )
-nextafter = elementwise(
+nextafter: Op = elementwise(
     "nextafter(x1, x2, /)",
     x1=1,
     x2=0,
@@ -341,10 +343,10 @@ nextafter = elementwise(
 
 # -- steps: zero by decision, and still connected --------------------------------------------------------------------
 
-ceil = elementwise("ceil(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
-floor = elementwise("floor(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
-trunc = elementwise("trunc(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
-round = elementwise("round(x, /)", x=0, samples=unary(0.1, 0.4))
+ceil: Op = elementwise("ceil(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
+floor: Op = elementwise("floor(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
+trunc: Op = elementwise("trunc(x, /)", x=0, samples=unary(0.1, 0.4, complex_=False))
+round: Op = elementwise("round(x, /)", x=0, samples=unary(0.1, 0.4))
 
 # -- no derivative ---------------------------------------------------------------------------------------------------
 
@@ -352,12 +354,14 @@ _COMPARED = [*binary(complex_=False), edge(*_TIES)]
 _INTEGERS = [edge([6, 3, 5], [2, 1, 2]), edge([6, 3, 5], 1)]
 _BOOLEANS = [edge([True, True, False], [True, False, False])]
 
-equal = nondifferentiable("equal(x1, x2, /)", batch=elements, samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
-not_equal = nondifferentiable("not_equal(x1, x2, /)", batch=elements, samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
-less = nondifferentiable("less(x1, x2, /)", batch=elements, samples=_COMPARED)
-less_equal = nondifferentiable("less_equal(x1, x2, /)", batch=elements, samples=_COMPARED)
-greater = nondifferentiable("greater(x1, x2, /)", batch=elements, samples=_COMPARED)
-greater_equal = nondifferentiable("greater_equal(x1, x2, /)", batch=elements, samples=_COMPARED)
+equal: Op = nondifferentiable("equal(x1, x2, /)", batch=elements, samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])])
+not_equal: Op = nondifferentiable(
+    "not_equal(x1, x2, /)", batch=elements, samples=[*_COMPARED, edge([1j, 2.0], [1j, 2j])]
+)
+less: Op = nondifferentiable("less(x1, x2, /)", batch=elements, samples=_COMPARED)
+less_equal: Op = nondifferentiable("less_equal(x1, x2, /)", batch=elements, samples=_COMPARED)
+greater: Op = nondifferentiable("greater(x1, x2, /)", batch=elements, samples=_COMPARED)
+greater_equal: Op = nondifferentiable("greater_equal(x1, x2, /)", batch=elements, samples=_COMPARED)
 
 
 def _isclose(xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
@@ -368,7 +372,7 @@ def _isclose(xp: Any, x1: Any, x2: Any, /, *, rtol: float = 1e-5, atol: float = 
     return close | ((x1 != x1) & (x2 != x2)) if equal_nan else close  # noqa: PLR0124
 
 
-isclose = nondifferentiable(
+isclose: Op = nondifferentiable(
     "isclose(x1, x2, /, rtol=1e-05, atol=1e-08, equal_nan=False)",
     batch=elements,
     body=_isclose,
@@ -380,19 +384,19 @@ isclose = nondifferentiable(
         edge([1.0, 2.0], 2.0, atol=0.5),
     ],
 )
-isfinite = nondifferentiable("isfinite(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
-isinf = nondifferentiable("isinf(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
-isnan = nondifferentiable("isnan(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
-signbit = nondifferentiable("signbit(x, /)", batch=elements, samples=unary(complex_=False))
-bitwise_and = nondifferentiable("bitwise_and(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
-bitwise_or = nondifferentiable("bitwise_or(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
-bitwise_xor = nondifferentiable("bitwise_xor(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
-bitwise_invert = nondifferentiable(
+isfinite: Op = nondifferentiable("isfinite(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
+isinf: Op = nondifferentiable("isinf(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
+isnan: Op = nondifferentiable("isnan(x, /)", batch=elements, samples=[*unary(), edge([INF, math.nan, 1.0])])
+signbit: Op = nondifferentiable("signbit(x, /)", batch=elements, samples=unary(complex_=False))
+bitwise_and: Op = nondifferentiable("bitwise_and(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_or: Op = nondifferentiable("bitwise_or(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_xor: Op = nondifferentiable("bitwise_xor(x1, x2, /)", batch=elements, samples=[*_INTEGERS, *_BOOLEANS])
+bitwise_invert: Op = nondifferentiable(
     "bitwise_invert(x, /)", batch=elements, samples=[edge([6, 3, 5]), edge([True, False])]
 )
-bitwise_left_shift = nondifferentiable("bitwise_left_shift(x1, x2, /)", batch=elements, samples=_INTEGERS)
-bitwise_right_shift = nondifferentiable("bitwise_right_shift(x1, x2, /)", batch=elements, samples=_INTEGERS)
-logical_and = nondifferentiable("logical_and(x1, x2, /)", batch=elements, samples=_BOOLEANS)
-logical_or = nondifferentiable("logical_or(x1, x2, /)", batch=elements, samples=_BOOLEANS)
-logical_xor = nondifferentiable("logical_xor(x1, x2, /)", batch=elements, samples=_BOOLEANS)
-logical_not = nondifferentiable("logical_not(x, /)", batch=elements, samples=[edge([True, False])])
+bitwise_left_shift: Op = nondifferentiable("bitwise_left_shift(x1, x2, /)", batch=elements, samples=_INTEGERS)
+bitwise_right_shift: Op = nondifferentiable("bitwise_right_shift(x1, x2, /)", batch=elements, samples=_INTEGERS)
+logical_and: Op = nondifferentiable("logical_and(x1, x2, /)", batch=elements, samples=_BOOLEANS)
+logical_or: Op = nondifferentiable("logical_or(x1, x2, /)", batch=elements, samples=_BOOLEANS)
+logical_xor: Op = nondifferentiable("logical_xor(x1, x2, /)", batch=elements, samples=_BOOLEANS)
+logical_not: Op = nondifferentiable("logical_not(x, /)", batch=elements, samples=[edge([True, False])])

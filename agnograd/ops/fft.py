@@ -11,6 +11,7 @@ from typing import Any
 
 from agnograd.core.batching import along, shifted
 from agnograd.core.cotangent import Spec
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
 
@@ -126,14 +127,14 @@ def _several_axes(x: Uniform) -> list[Sample]:
 _SIGNATURE = "(x, /, *, n=None, axis=-1, norm='backward')"
 _SIGNATURE_N = "(x, /, *, s=None, axes=None, norm='backward')"
 
-fft = linear(f"fft.fft{_SIGNATURE}", batch=along(), x=_fft_back, samples=_one_axis(_Z))
-ifft = linear(f"fft.ifft{_SIGNATURE}", batch=along(), x=_ifft_back, samples=_one_axis(_Z))
-rfft = linear(f"fft.rfft{_SIGNATURE}", batch=along(), x=_rfft_back, samples=_one_axis(_X))
-irfft = linear(f"fft.irfft{_SIGNATURE}", batch=along(), x=_irfft_back, samples=_one_axis(_Z)[:3])
-fftn = linear(f"fft.fftn{_SIGNATURE_N}", batch=_along_several, x=_fftn_back, samples=_several_axes(_Z))
-ifftn = linear(f"fft.ifftn{_SIGNATURE_N}", batch=_along_several, x=_ifftn_back, samples=_several_axes(_Z))
-rfftn = linear(f"fft.rfftn{_SIGNATURE_N}", batch=_along_several, x=_rfftn_back, samples=_several_axes(_X))
-irfftn = linear(f"fft.irfftn{_SIGNATURE_N}", batch=_along_several, x=_irfftn_back, samples=_several_axes(_Z)[:2])
+fft: Op = linear(f"fft.fft{_SIGNATURE}", batch=along(), x=_fft_back, samples=_one_axis(_Z))
+ifft: Op = linear(f"fft.ifft{_SIGNATURE}", batch=along(), x=_ifft_back, samples=_one_axis(_Z))
+rfft: Op = linear(f"fft.rfft{_SIGNATURE}", batch=along(), x=_rfft_back, samples=_one_axis(_X))
+irfft: Op = linear(f"fft.irfft{_SIGNATURE}", batch=along(), x=_irfft_back, samples=_one_axis(_Z)[:3])
+fftn: Op = linear(f"fft.fftn{_SIGNATURE_N}", batch=_along_several, x=_fftn_back, samples=_several_axes(_Z))
+ifftn: Op = linear(f"fft.ifftn{_SIGNATURE_N}", batch=_along_several, x=_ifftn_back, samples=_several_axes(_Z))
+rfftn: Op = linear(f"fft.rfftn{_SIGNATURE_N}", batch=_along_several, x=_rfftn_back, samples=_several_axes(_X))
+irfftn: Op = linear(f"fft.irfftn{_SIGNATURE_N}", batch=_along_several, x=_irfftn_back, samples=_several_axes(_Z)[:2])
 
 
 def _hfft(xp: Any, x: Array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Array:
@@ -144,17 +145,17 @@ def _ihfft(xp: Any, x: Array, /, *, n: int | None = None, axis: int = -1, norm: 
     return xp.conj(xp.fft.rfft(x, n=n, axis=axis, norm=_OPPOSITE[norm]))
 
 
-hfft = composite(f"fft.hfft{_SIGNATURE}", body=_hfft, samples=_one_axis(_Z)[:3])
-ihfft = composite(f"fft.ihfft{_SIGNATURE}", body=_ihfft, samples=_one_axis(_X))
+hfft: Op = composite(f"fft.hfft{_SIGNATURE}", body=_hfft, samples=_one_axis(_Z)[:3])
+ihfft: Op = composite(f"fft.ihfft{_SIGNATURE}", body=_ihfft, samples=_one_axis(_X))
 _SHIFTED = [Sample((_X,)), Sample((_X,), {"axes": 1}), Sample((_Z,), {"axes": (0, 1)})]
 
-fftshift = linear(
+fftshift: Op = linear(
     "fft.fftshift(x, /, *, axes=None)",
     batch=along("axes", None),
     x=lambda xp, g, axes: xp.fft.ifftshift(g, axes=axes),
     samples=_SHIFTED,
 )
-ifftshift = linear(
+ifftshift: Op = linear(
     "fft.ifftshift(x, /, *, axes=None)",
     batch=along("axes", None),
     x=lambda xp, g, axes: xp.fft.fftshift(g, axes=axes),

@@ -12,8 +12,9 @@ from typing import Any
 
 from agnograd.core import batched_indexing
 from agnograd.core.batched_indexing import is_basic
-from agnograd.core.cotangent import Spec, fit, unbroadcast
+from agnograd.core.cotangent import Partial, Spec, fit, unbroadcast
 from agnograd.core.formulas import edge, is_complex
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.table import internal
 from agnograd.core.tiers import general, linear
@@ -29,11 +30,11 @@ def _indexed(*keys: Any, array: Any = _MATRIX) -> list[Sample]:
     return [Sample((array,), {"key": key}) for key in keys]
 
 
-def _getitem_vjp(xp: Any, g: Array, x_spec: Spec, key: Any) -> Any:
-    return xp.partial_cotangent(g, key, x_spec)
+def _getitem_vjp(xp: Any, g: Array, x_spec: Spec, key: Any) -> Partial:
+    return Partial(g, key, x_spec)
 
 
-getitem = linear(
+getitem: Op = linear(
     "getitem(x, /, key)",
     body=lambda xp, x, key: x[key],
     x=_getitem_vjp,
@@ -91,7 +92,7 @@ def repeats(xp: Any, key: Any) -> bool:
     return any(hasattr(k, "dtype") and not xp.isdtype(k.dtype, "bool") for k in parts)
 
 
-setitem = linear(
+setitem: Op = linear(
     "setitem(x, value, /, *, key)",
     body=_setitem,
     jointly=_setitem_back,
@@ -106,7 +107,7 @@ setitem = linear(
         Sample((Uniform(), Uniform(shape=(2,))), {"key": [2, 0]}),
     ],
 )
-embed = linear(
+embed: Op = linear(
     "embed(x, /, *, key, shape)",
     doc="zeros of a shape with x added at a key: the transpose of indexing",
     body=lambda xp, x, *, key, shape: xp.add_into(xp.zeros(shape, dtype=x.dtype, device=xp.device(x)), x, key),
@@ -131,7 +132,7 @@ def _embed_all(xp: Any, arrays: Sequence[Array], /, *, keys: tuple[Any, ...], sh
     return out
 
 
-embed_all = linear(
+embed_all: Op = linear(
     "embed_all(arrays, /, *, keys, shape)",
     doc="zeros of a shape with each array added at its key: the transpose of many indexings of one array",
     body=_embed_all,
@@ -216,7 +217,7 @@ def _scatter_add(xp: Any, x: Array, indices: Array, value: Array) -> Array:
     return out
 
 
-scatter_add = general(
+scatter_add: Op = general(
     "scatter_add(x, indices, value, /)",
     body=_scatter_add,
     batch=batched_indexing.scatter_add,
@@ -246,7 +247,7 @@ def _take_vjp(xp: Any, g: Array, x_spec: Spec, indices: Array, axis: int | None)
     return xp.moveaxis(xp.scatter_add(zeros, indices % n, rows), 0, a)
 
 
-take = general(
+take: Op = general(
     "take(x, indices, /, *, axis=None)",
     vjp={"x": _take_vjp},
     jvp={"x": lambda xp, t, indices, axis: xp.take(t, indices, axis=axis)},
@@ -276,7 +277,7 @@ def _along_axis_vjp(xp: Any, g: Array, x_spec: Spec, indices: Array, axis: int) 
     return unbroadcast(xp, xp.moveaxis(out, -1, a), tuple(x_spec.shape))
 
 
-take_along_axis = linear(
+take_along_axis: Op = linear(
     "take_along_axis(x, indices, /, *, axis=-1)",
     x=_along_axis_vjp,
     batch=batched_indexing.take_along_axis,

@@ -13,6 +13,7 @@ from agnograd.core import batched_products
 from agnograd.core.batching import aligned_along, stacks
 from agnograd.core.cotangent import Spec, fit
 from agnograd.core.formulas import edge, is_complex, ratio
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
@@ -28,13 +29,20 @@ def _adjoint(xp: Any, x: Array) -> Array:
     return _conj(xp, xp.matrix_transpose(x))
 
 
+def _fit(xp: Any, g: Array, spec: Spec) -> Array:
+    # Between matrices of one dtype there is nothing to fit: that is worth a look beforehand.
+    return g if g.dtype == spec.dtype and g.shape == spec.shape else fit(xp, g, spec)
+
+
 def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
     # G B^H; vectors are matrices of one row or column.
     if len(x2.shape) == 2 == len(x1_spec.shape):
-        return fit(xp, xp.matmul(g, _adjoint(xp, x2)), x1_spec)
+        return _fit(xp, xp.matmul(g, x2.T if x2.dtype in xp.reals else _adjoint(xp, x2)), x1_spec)
     if len(x2.shape) == 1:
         return fit(xp, g[..., None] * _conj(xp, x2) if len(x1_spec.shape) > 1 else g * _conj(xp, x2), x1_spec)
     if len(x1_spec.shape) == 1:
+        if len(x2.shape) == 2:
+            return fit(xp, xp.matmul(_conj(xp, x2), g), x1_spec)
         g = g[..., None, :]
         return fit(xp, xp.matmul(g, _adjoint(xp, x2))[..., 0, :], x1_spec)
     return fit(xp, xp.matmul(g, _adjoint(xp, x2)), x1_spec)
@@ -43,13 +51,15 @@ def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
 def _matmul_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
     # A^H G
     if len(x1.shape) == 2 == len(x2_spec.shape):
-        return fit(xp, xp.matmul(_adjoint(xp, x1), g), x2_spec)
+        return _fit(xp, xp.matmul(x1.T if x1.dtype in xp.reals else _adjoint(xp, x1), g), x2_spec)
     if len(x1.shape) == 1:
         a = _conj(xp, x1)
         if len(x2_spec.shape) == 1:
             return fit(xp, a * g, x2_spec)
         return fit(xp, xp.linalg.outer(a, g) if len(g.shape) == 1 else a[:, None] * g[..., None, :], x2_spec)
     if len(x2_spec.shape) == 1:
+        if len(x1.shape) == 2:
+            return fit(xp, xp.matmul(g, _conj(xp, x1)), x2_spec)
         return fit(xp, xp.matmul(_adjoint(xp, x1), g[..., None])[..., 0], x2_spec)
     return fit(xp, xp.matmul(_adjoint(xp, x1), g), x2_spec)
 
@@ -58,7 +68,7 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]], kind: str = "real")
     return [Sample((Uniform(shape=a, kind=kind), Uniform(shape=b, kind=kind))) for a, b in shapes]
 
 
-matmul = linear(
+matmul: Op = linear(
     "matmul(x1, x2, /)",
     batch=batched_products.matmul,
     x1=_matmul_left,
@@ -71,7 +81,7 @@ matmul = linear(
         Sample((Uniform(shape=(2, 3)), Uniform(shape=(3, 2), kind="complex"))),
     ],
 )
-matrix_transpose = linear(
+matrix_transpose: Op = linear(
     "matrix_transpose(x, /)",
     batch=stacks,
     x=lambda xp, g: xp.matrix_transpose(g),
@@ -85,7 +95,7 @@ def _conj_first(xp: Any, g: Array, x1_spec: Spec, x2: Array, axis: int) -> Array
     return fit(xp, _conj(xp, xp.expand_dims(g, axis=axis)) * x2, x1_spec)
 
 
-vecdot = linear(
+vecdot: Op = linear(
     "vecdot(x1, x2, /, *, axis=-1)",
     batch=aligned_along,
     x1=_conj_first,
@@ -133,7 +143,7 @@ def _tensordot_right(xp: Any, g: Array, x1: Array, x2_spec: Spec, axes: Axes) ->
     return xp.permute_dims(out, _inverse([*paired, *free2]))
 
 
-tensordot = linear(
+tensordot: Op = linear(
     "tensordot(x1, x2, /, axes=2)",
     batch=batched_products.tensordot,
     x1=_tensordot_left,
@@ -160,7 +170,7 @@ def _norm_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
     return ratio(xp, inner, ans)
 
 
-norm = general(
+norm: Op = general(
     "norm(x, /)",
     batch=batched_products.norm,
     body=_norm,

@@ -12,6 +12,7 @@ from agnograd.core.array import Array as Wrapper
 from agnograd.core.batching import UnknownShape, along
 from agnograd.core.cotangent import Spec, fit, unbroadcast
 from agnograd.core.formulas import broadcast_shapes
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
 from agnograd.errors import UnsupportedError
@@ -26,7 +27,7 @@ def _on(*cases: dict[str, Any], shape: tuple[int, ...] = (2, 3)) -> list[Sample]
     return [Sample((Uniform(shape=shape),), case) for case in cases]
 
 
-reshape = linear(
+reshape: Op = linear(
     "reshape(x, /, shape, *, copy=None)",
     batch=batching.reshape,
     x=lambda xp, g, x_spec: xp.reshape(g, x_spec.shape),
@@ -46,7 +47,7 @@ def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
-permute_dims = linear(
+permute_dims: Op = linear(
     "permute_dims(x, /, axes)",
     batch=batching.permute_dims,
     x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)),
@@ -57,7 +58,7 @@ permute_dims = linear(
         Sample((_COMPLEX,), {"axes": (1, 0)}),
     ],
 )
-expand_dims = linear(
+expand_dims: Op = linear(
     "expand_dims(x, /, axis)",
     batch=batching.expand_dims,
     x=lambda xp, g, x_spec: xp.reshape(g, x_spec.shape),
@@ -68,7 +69,7 @@ expand_dims = linear(
         Sample((_COMPLEX,), {"axis": 1}),
     ],
 )
-squeeze = linear(
+squeeze: Op = linear(
     "squeeze(x, /, axis)",
     batch=batching.squeeze,
     x=lambda xp, g, x_spec: xp.reshape(g, x_spec.shape),
@@ -85,7 +86,7 @@ def _moveaxis_back(xp: Any, g: Array, source: Any, destination: Any) -> Array:
     return xp.moveaxis(g, destination, source)
 
 
-moveaxis = linear(
+moveaxis: Op = linear(
     "moveaxis(x, source, destination, /)",
     batch=batching.moveaxis,
     arrays=("x",),
@@ -97,7 +98,7 @@ moveaxis = linear(
         Sample((_COMPLEX,), {"source": 1, "destination": 0}),
     ],
 )
-broadcast_to = linear(
+broadcast_to: Op = linear(
     "broadcast_to(x, /, shape)",
     batch=batching.broadcast_to,
     x=lambda xp, g, x_spec: unbroadcast(xp, g, tuple(x_spec.shape)),
@@ -142,7 +143,7 @@ def _size(shape: Sequence[int]) -> int:
     return total
 
 
-concat = linear(
+concat: Op = linear(
     "concat(arrays, /, *, axis=0)",
     batch=batching.concat,
     jointly=_concat_back,
@@ -161,7 +162,7 @@ def _stack_back(xp: Any, g: Array, arrays_spec: tuple[Spec, ...], axis: int, nee
     return [fit(xp, g[(*lead, i, ...)], arrays_spec[i]) for i in needs]
 
 
-stack = linear(
+stack: Op = linear(
     "stack(arrays, /, *, axis=0)",
     batch=batching.stack,
     jointly=_stack_back,
@@ -172,7 +173,7 @@ stack = linear(
         Sample((_COMPLEX, _MATRIX), {"axis": 1}),
     ],
 )
-flip = linear(
+flip: Op = linear(
     "flip(x, /, *, axis=None)",
     batch=along("axis", None),
     x=lambda xp, g, axis: xp.flip(g, axis=axis),
@@ -184,7 +185,7 @@ def _negated(shift: int | tuple[int, ...]) -> int | tuple[int, ...]:
     return tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
 
 
-roll = linear(
+roll: Op = linear(
     "roll(x, /, shift, *, axis=None)",
     batch=batching.roll,
     x=lambda xp, g, shift, axis: xp.roll(g, _negated(shift), axis=axis),
@@ -205,7 +206,7 @@ def _tile(xp: Any, x: Array, /, repetitions: tuple[int, ...]) -> Array:
     return xp.reshape(whole, tuple(r * s for r, s in zip(repeats, shape, strict=True)))
 
 
-tile = composite(
+tile: Op = composite(
     "tile(x, repetitions, /)",
     arrays=("x",),
     body=_tile,
@@ -245,7 +246,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
     return [(int(before), int(after)) for before, after in pairs]
 
 
-pad = composite(
+pad: Op = composite(
     "pad(x, /, pad_width, mode='constant', *, constant_values=0)",
     body=_pad,
     doc="an array with constants around it, as NumPy's function and array-api-extra's",
@@ -281,7 +282,7 @@ def _repeat_vjp(xp: Any, g: Array, x_spec: Spec, repeats: Any, axis: int | None)
     return out if out.shape == x_spec.shape else xp.reshape(out, tuple(x_spec.shape))
 
 
-repeat = linear(
+repeat: Op = linear(
     "repeat(x, repeats, /, *, axis=None)",
     batch=UnknownShape("repeat", (1,), batching.repeat),
     # The only shape here that depends on data is that of a result where `repeats` is an array.
@@ -309,7 +310,7 @@ def _unstack(xp: Any, x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
     return tuple(x[(*lead, i, ...)] for i in range(x.shape[axis]))
 
 
-unstack = composite(
+unstack: Op = composite(
     "unstack(x, /, *, axis=0)", body=_unstack, samples=[*_on({}, {"axis": 1}, {"axis": -1}), Sample((_COMPLEX,))]
 )
 
@@ -319,7 +320,7 @@ def _broadcast_arrays(xp: Any, *arrays: Array) -> tuple[Array, ...]:
     return tuple(x if tuple(x.shape) == shape else xp.broadcast_to(x, shape) for x in arrays)
 
 
-broadcast_arrays = composite(
+broadcast_arrays: Op = composite(
     "broadcast_arrays(*arrays)",
     arrays=["arrays"],
     body=_broadcast_arrays,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agnograd.core import batched_indexing
 from agnograd.core.batching import UnknownShape, reduced, searched
 from agnograd.core.formulas import edge
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import elementwise, nondifferentiable
 
@@ -12,7 +13,7 @@ _MATRIX = Uniform(shape=(2, 3))
 _ARGUMENT = [Sample((_MATRIX,)), Sample((_MATRIX,), {"axis": 1}), Sample((_MATRIX,), {"axis": 0, "keepdims": True})]
 _CONDITION = [[True], [False]]
 
-where = elementwise(
+where: Op = elementwise(
     "where(condition, x1, x2, /)",
     # The mask acts on the cotangent: what the branch not taken computes never gets through.
     x1=lambda xp, g, condition: xp.where(condition, g, 0),
@@ -27,20 +28,20 @@ where = elementwise(
         edge([True, False], [1.0, 2.0], [float("nan"), 4.0], gradient=(None, [1.0, 0.0], [0.0, 1.0])),
     ],
 )
-argmax = nondifferentiable("argmax(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT, batch=searched)
-argmin = nondifferentiable("argmin(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT, batch=searched)
-count_nonzero = nondifferentiable(
+argmax: Op = nondifferentiable("argmax(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT, batch=searched)
+argmin: Op = nondifferentiable("argmin(x, /, *, axis=None, keepdims=False)", samples=_ARGUMENT, batch=searched)
+count_nonzero: Op = nondifferentiable(
     "count_nonzero(x, /, *, axis=None, keepdims=False)",
     batch=reduced,
     samples=[edge([[0.0, 1.0], [2.0, 0.0]]), edge([[0, 1], [2, 0]], axis=0), edge([0j, 1j])],
 )
-searchsorted = nondifferentiable(
+searchsorted: Op = nondifferentiable(
     "searchsorted(x1, x2, /, *, side='left', sorter=None)",
     batch=batched_indexing.searchsorted,
     batch_statics=batched_indexing.searchsorted,
     samples=[edge([1.0, 2.0, 3.0], [0.5, 2.0, 9.0]), edge([1.0, 2.0, 3.0], [2.0], side="right")],
 )
-nonzero = nondifferentiable(
+nonzero: Op = nondifferentiable(
     "nonzero(x, /)",
     batch=UnknownShape("nonzero"),
     samples=[

@@ -8,6 +8,7 @@ from agnograd.core import batched_indexing
 from agnograd.core.array import Array
 from agnograd.core.batching import UnknownShape
 from agnograd.core.formulas import edge
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import nondifferentiable
 
@@ -20,7 +21,7 @@ _SAMPLES: list[Sample] = [
     Sample((Uniform(shape=(0,)),)),
 ]
 
-isin = nondifferentiable(
+isin: Op = nondifferentiable(
     "isin(x1, x2, /, *, invert=False)",
     batch=batched_indexing.isin,
     # The standard has it for integers; most libraries take every dtype.
@@ -64,16 +65,16 @@ def _unique_inverse(x: Array) -> Inverse:
     return Inverse(found.values, found.inverse_indices)
 
 
-unique_all = nondifferentiable(
+unique_all: Op = nondifferentiable(
     "unique_all(x, /)", batch=UnknownShape("unique_all"), samples=_SAMPLES, reconnect=_unique_all
 )
-unique_counts = nondifferentiable(
+unique_counts: Op = nondifferentiable(
     "unique_counts(x, /)", batch=UnknownShape("unique_counts"), samples=_SAMPLES, reconnect=_unique_counts
 )
-unique_inverse = nondifferentiable(
+unique_inverse: Op = nondifferentiable(
     "unique_inverse(x, /)", batch=UnknownShape("unique_inverse"), samples=_SAMPLES, reconnect=_unique_inverse
 )
-unique_values = nondifferentiable(
+unique_values: Op = nondifferentiable(
     "unique_values(x, /)",
     batch=UnknownShape("unique_values"),
     samples=_SAMPLES,

@@ -6,6 +6,7 @@ from typing import Any
 
 from agnograd.core.batching import along
 from agnograd.core.formulas import edge
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, nondifferentiable
 
@@ -13,7 +14,7 @@ Array = Any
 
 _MATRIX = Uniform(shape=(2, 3))
 
-argsort = nondifferentiable(
+argsort: Op = nondifferentiable(
     "argsort(x, /, *, axis=-1, descending=False, stable=True)",
     batch=along(),
     samples=[Sample((_MATRIX,)), Sample((_MATRIX,), {"axis": 0}), Sample((_MATRIX,), {"descending": True})],
@@ -31,7 +32,7 @@ def _sort_jvp(xp: Any, t: Array, x: Array, axis: int, descending: bool) -> Array
     return xp.take_along_axis(t, order, axis=axis)
 
 
-sort = general(
+sort: Op = general(
     "sort(x, /, *, axis=-1, descending=False, stable=True)",
     batch=along(),
     # Equal values are told apart by a stable order, whatever the backend's own sort does with them.

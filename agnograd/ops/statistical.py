@@ -8,6 +8,7 @@ from typing import Any
 
 from agnograd.core.batching import reduced, shifted
 from agnograd.core.formulas import Axis, axes_of, count, edge, elements, expand, is_complex, keepdims_of, ratio
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, linear
 
@@ -31,13 +32,15 @@ def _reduced(low: float = -2.0, high: float = 2.0, *, complex_: bool = True, emp
     return samples
 
 
-sum = linear(
+sum: Op = linear(
     "sum(x, /, *, axis=None, dtype=None, keepdims=False)",
     batch=reduced,
-    x=lambda xp, g, x_spec, axis: expand(xp, g, x_spec.shape, axis),
+    x=lambda xp, g, x_spec, axis: (
+        xp.broadcast_to(g, x_spec.shape) if axis is None else expand(xp, g, x_spec.shape, axis)
+    ),
     samples=[*_reduced(), Sample((Uniform(shape=(0, 3)),), {"axis": 0})],
 )
-mean = linear(
+mean: Op = linear(
     "mean(x, /, *, axis=None, keepdims=False)",
     batch=reduced,
     x=lambda xp, g, x_spec, axis: expand(xp, g / elements(g, x_spec.shape, axis), x_spec.shape, axis),
@@ -71,7 +74,7 @@ def _prod_jvp(xp: Any, t: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     return xp.sum(t * _prod_of_others(xp, x, axis), axis=axis, keepdims=keepdims)
 
 
-prod = general(
+prod: Op = general(
     "prod(x, /, *, axis=None, dtype=None, keepdims=False)",
     batch=reduced,
     vjp={"x": _prod_vjp},
@@ -100,7 +103,7 @@ def _extremum_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, keepdims:
     return xp.sum(xp.where(attained, t / ties, 0), axis=axis, keepdims=keepdims)
 
 
-max = general(
+max: Op = general(
     "max(x, /, *, axis=None, keepdims=False)",
     batch=reduced,
     vjp={"x": _extremum_vjp},
@@ -111,7 +114,7 @@ max = general(
         edge([1.0, float("nan")], gradient=([float("nan")] * 2,)),
     ],
 )
-min = general(
+min: Op = general(
     "min(x, /, *, axis=None, keepdims=False)",
     batch=reduced,
     vjp={"x": _extremum_vjp},
@@ -150,7 +153,7 @@ def _var_jvp(xp: Any, t: Array, x: Array, axis: Axis, correction: float, keepdim
     return scale * xp.sum(_real_dot(xp, _centred(xp, x, axis), t), axis=axis, keepdims=keepdims)
 
 
-var = general(
+var: Op = general(
     "var(x, /, *, axis=None, correction=0.0, keepdims=False)",
     batch=reduced,
     vjp={"x": _var_vjp},
@@ -173,7 +176,7 @@ def _std_jvp(xp: Any, t: Array, x: Array, ans: Array, axis: Axis, correction: fl
     return xp.sum(_real_dot(xp, _std_factor(xp, x, ans, axis, correction), t), axis=axis, keepdims=keepdims)
 
 
-std = general(
+std: Op = general(
     "std(x, /, *, axis=None, correction=0.0, keepdims=False)",
     batch=reduced,
     vjp={"x": _std_vjp},
@@ -218,7 +221,7 @@ _CUMULATIVE = [
     Sample((Uniform(kind="complex"),)),
 ]
 
-cumulative_sum = linear(
+cumulative_sum: Op = linear(
     "cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False)",
     batch=_accumulated,
     x=_cumulative_sum_vjp,
@@ -257,7 +260,7 @@ def _cumulative_prod_jvp(xp: Any, t: Array, x: Array, axis: int | None, include_
     return xp.moveaxis(out, -1, a)
 
 
-cumulative_prod = general(
+cumulative_prod: Op = general(
     "cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False)",
     batch=_accumulated,
     vjp={"x": _cumulative_prod_vjp},

@@ -7,6 +7,7 @@ from typing import Any
 from agnograd.core.apply import call
 from agnograd.core.batching import reduced, repeated
 from agnograd.core.formulas import edge
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear, nondifferentiable
 
@@ -19,8 +20,8 @@ _SAMPLES: list[Sample] = [
     edge([0j, 1j]),
 ]
 
-all = nondifferentiable("all(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES, batch=reduced)
-any = nondifferentiable("any(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES, batch=reduced)
+all: Op = nondifferentiable("all(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES, batch=reduced)
+any: Op = nondifferentiable("any(x, /, *, axis=None, keepdims=False)", samples=_SAMPLES, batch=reduced)
 
 
 def _all_defined(run: Any, arrays: Any, mapped: Any, **params: Any) -> Array:
@@ -29,7 +30,7 @@ def _all_defined(run: Any, arrays: Any, mapped: Any, **params: Any) -> Array:
     return run(x if mapped[0] else repeated(x, condition.shape[0]), condition, **params)
 
 
-defined_where = linear(
+defined_where: Op = linear(
     "defined_where(x, condition, /, *, reason='')",
     batch=_all_defined,
     # Backends whose values are there raise; on others nothing may wait for a value, and none is worse than a wrong one.
@@ -68,7 +69,7 @@ def _diff(
     return x
 
 
-diff = composite(
+diff: Op = composite(
     "diff(x, /, *, axis=-1, n=1, prepend=None, append=None)",
     body=_diff,
     samples=[

@@ -13,7 +13,7 @@ from agnograd.core.facts import carries, describe, raw_space
 from agnograd.core.level import ROOT
 from agnograd.core.nodes import wrap
 from agnograd.core.operands import default_array
-from agnograd.core.table import spaces
+from agnograd.core.table import Space, spaces
 from agnograd.core.views import settled
 from agnograd.errors import ForeignArrayError, MissingLibraryError, NotDifferentiableError
 from agnograd.raveling import Unravel, ravel_real
@@ -60,17 +60,19 @@ class Vectors:
         self, tree: Any, ravel: Callable[[Any], tuple[Any, Unravel]] = ravel_real, *, name: str = "x0"
     ) -> None:
         leaves, structure = optree.tree_flatten(tree)
-        self.tensors = [isinstance(x, Array) for x in leaves]
+        self.tensors: list[bool] = [isinstance(x, Array) for x in leaves]
         leaves = [_parameter(x, name + _path(tree, k)) for k, x in enumerate(leaves)]
-        self.shapes = [tuple(x.shape) for x in leaves]
+        self.shapes: list[tuple[int, ...]] = [tuple(x.shape) for x in leaves]
         self.ravel = ravel
         self.structure = structure
+        self.flat: Any
+        self.unravel: Unravel
         self.flat, self.unravel = ravel(optree.tree_unflatten(structure, leaves))
-        self.space = raw_space(self.flat)
-        self.device = self.space.device(self.flat)
-        self.start = self.space.backend.to_host(self.flat)
-        self.size = int(self.start.shape[0])
-        self.dtype = self.start.dtype
+        self.space: Space = raw_space(self.flat)
+        self.device: Any = self.space.device(self.flat)
+        self.start: Any = self.space.backend.to_host(self.flat)
+        self.size: int = int(self.start.shape[0])
+        self.dtype: Any = self.start.dtype
 
     def raw(self, vector: Any) -> Any:
         """A vector of the host as an array of the backend, on the device; a copy, which SciPy may write to no more."""

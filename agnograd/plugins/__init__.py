@@ -36,7 +36,7 @@ from agnograd.plugins.tables import set_aside
 __all__ = ["Manager", "Record", "install_command", "isolated", "manager"]
 
 # No module of this package may be called `manager`: importing it would take the place of this.
-manager = Manager()
+manager: Manager = Manager()
 
 
 def _install(chosen: Manager) -> None:

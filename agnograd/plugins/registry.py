@@ -220,13 +220,15 @@ class Manager:
             self.load()
         self._claims.check(BACKENDS, name)
         if name not in known:
+            from agnograd.elsewhere import backend_hint
+
             origin = (
                 " (from the environment variable AGNOGRAD_BACKEND)"
                 if os.environ.get("AGNOGRAD_BACKEND") == name
                 else ""
             )
             msg = (
-                f"no backend named {name!r}{origin}{similar(name, known)} "
+                f"no backend named {name!r}{origin}{similar(name, known)}{backend_hint(name)} "
                 f"Known: {', '.join(sorted(known))}.{self._failures()}"
             )
             raise UnknownBackendError(msg)

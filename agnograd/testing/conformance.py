@@ -355,7 +355,7 @@ def test_batched_twice(agnograd_row: Row, agnograd_case: Case, agnograd_precisio
 # -- rules -------------------------------------------------------------------------------------------------------------
 
 # What rules may ask of the namespace beside the standard's names and the table's operations.
-_ENGINE = {"add_into", "copy", "device", "floats", "fft", "linalg", "partial_cotangent", "reals", "set"}
+_ENGINE = {"add_into", "copy", "device", "floats", "fft", "linalg", "reals", "set"}
 # Bodies of these reach through to the backend: that is what they are for.
 _REACH_THROUGH = {"to_backend": {"backend"}, "to_device": {"backend"}}
 # Each of these makes a GPU wait or a lazy array compute on some backend.

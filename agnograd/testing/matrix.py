@@ -90,7 +90,7 @@ class Row:
 # Where a backend makes more than one row. device1 shows that results stay where their arguments are, device2 that no
 # rule falls back to a default dtype (it is float32 there), no_float64 is what Apple's GPUs are. CuPy works on the
 # current device: the second one is not.
-SEVERAL = {
+SEVERAL: dict[str, tuple[Row, ...]] = {
     "strict": (
         Row("strict", "strict"),
         Row("strict-device1", "strict", "device1"),
@@ -244,11 +244,11 @@ def _strict_flags() -> AbstractContextManager[Any]:
 def _no_synchronisation() -> Iterator[None]:
     import cupyx
 
-    with warnings.catch_warnings():
-        # Deprecated, because it misses some synchronisations. It is right about those that it sees.
-        warnings.simplefilter("ignore")
-        context = cupyx.allow_synchronize(False)
-    with context:
+    with contextlib.ExitStack() as stack:
+        with warnings.catch_warnings():
+            # Deprecated, because it misses some synchronisations. It is right about those that it sees.
+            warnings.simplefilter("ignore")
+            stack.enter_context(cupyx.allow_synchronize(False))
         yield
 
 

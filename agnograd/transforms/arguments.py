@@ -21,7 +21,7 @@ from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.errors import NotDifferentiableError
 from agnograd.transforms.results import finished, is_array, zeros
-from agnograd.transforms.trees import argument, place
+from agnograd.transforms.trees import argument, leaves_of, place, rebuilt
 
 # Which arguments: a position, negative from the end, or a name, or a sequence of them.
 Argnums = int | str | Sequence[int | str]
@@ -65,15 +65,21 @@ def chosen(
 
 
 def _key(f: Callable[..., Any], n: Any, args: Sequence[Any], kwargs: dict[str, Any], what: str) -> Key:
+    if type(n) is int and 0 <= n < len(args):
+        return n
     if isinstance(n, str):
         return n if n in kwargs else _position(f, n, args, kwargs, what)
     if not hasattr(n, "__index__"):
         msg = f"{what} takes the positions of arguments, whole numbers, or their names, got {type(n).__name__}"
         raise TypeError(msg)
-    position: int = operator.index(n)
+    position: int = n if type(n) is int else operator.index(n)
     if not -len(args) <= position < len(args):
         least = position + 1 if position >= 0 else -position
         msg = f"{what}={position} requires at least {least} positional arguments, got {len(args)}"
+        if kwargs:
+            msg += (
+                f". Pass them by position, or name one that was passed by keyword, as in {what}={next(iter(kwargs))!r}"
+            )
         raise TypeError(msg)
     return position % len(args)
 
@@ -140,10 +146,10 @@ class Inputs:
         self.nodes: list[list[Node | None]] = []
         self.primals: list[list[Any]] = []
         self.lifted: list[Any] = []
-        self.tensors = False
+        self.tensors: bool = False
         near = (*trees, *beside)
         for key, tree in zip(keys, trees, strict=True):
-            leaves, structure = optree.tree_flatten(tree)
+            leaves, structure = leaves_of(tree)
             self.tensors = self.tensors or any(isinstance(x, Array) for x in leaves)
             fixed = [constants and is_constant(x) for x in leaves]
             primals = [
@@ -154,7 +160,7 @@ class Inputs:
             self.structures.append(structure)
             self.primals.append(primals)
             self.nodes.append([None if c else x._node for x, c in zip(lifted, fixed, strict=True)])
-            self.lifted.append(optree.tree_unflatten(structure, lifted))
+            self.lifted.append(rebuilt(structure, lifted))
 
     @property
     def flat(self) -> list[tuple[Any, Node]]:
@@ -186,18 +192,23 @@ class Inputs:
         tensors = self.tensors or any(isinstance(x, Array) for x in given)
 
         def cotangent(node: Node | None, x: Any) -> Any:
-            return None if node is None else finished(found[node] if node in found else zeros(x), tensors=tensors)
+            if node is None:
+                return None
+            g = found.get(node)
+            return finished(zeros(x) if g is None else g, tensors=tensors)
 
         return [
-            optree.tree_unflatten(structure, [cotangent(node, x) for node, x in zip(nodes, primals, strict=True)])
+            rebuilt(structure, [cotangent(node, x) for node, x in zip(nodes, primals, strict=True)])
             for structure, nodes, primals in zip(self.structures, self.nodes, self.primals, strict=True)
         ]
 
 
 def is_constant(x: Any) -> bool:
     """Whether `x` is an array of integers or booleans."""
-    x = settled(x)
-    space = raw_space(x) if isinstance(x, Array) else spaces.known(type(x)) if hasattr(x, "dtype") else None
+    space = spaces.get(type(x))
+    if space is None:
+        x = settled(x)
+        space = raw_space(x) if isinstance(x, Array) else spaces.known(type(x)) if hasattr(x, "dtype") else None
     return space is not None and x.dtype not in space.floats
 
 
@@ -230,6 +241,9 @@ def differentiable(x: Any, transformation: str, where: Callable[[], str], near: 
     NotDifferentiableError
         If its dtype carries no gradient.
     """
+    known = spaces.get(type(x))
+    if known is not None and x.dtype in known.floats:
+        return x
     x = settled(x)
     if isinstance(x, (int, float, complex)) and not isinstance(x, bool) and not hasattr(x, "dtype"):
         x = _as_array(float(x) if isinstance(x, int) else x, near)

@@ -9,10 +9,13 @@ from numbers import Integral
 from typing import Any, Protocol
 
 from agnograd.core.array import Array, innermost
+from agnograd.core.batch import Batched
 from agnograd.core.facts import describe, raw_space
+from agnograd.core.level import new_level
 from agnograd.core.table import OPS
+from agnograd.core.views import settled
 from agnograd.errors import NotDifferentiableError
-from agnograd.transforms.vectorisation import vmap
+from agnograd.transforms.results import finished, off_level
 
 # Takes arrays like those of a domain to others.
 Linear = Callable[..., Sequence[Any]]
@@ -48,7 +51,7 @@ class Basis:
     """
 
     def __init__(self, arrays: Sequence[Any], where: Callable[[int], str]) -> None:
-        self.shapes = [tuple(x.shape) for x in arrays]
+        self.shapes: list[tuple[int, ...]] = [tuple(x.shape) for x in arrays]
         for k, shape in enumerate(self.shapes):
             if not all(isinstance(n, Integral) for n in shape):
                 msg = (
@@ -56,9 +59,9 @@ class Basis:
                     f"computed yet ({describe(arrays[k])}). Compute it first, or give its chunks their sizes."
                 )
                 raise NotDifferentiableError(msg)
-        self.sizes = [math.prod(shape) for shape in self.shapes]
-        self.starts = [0, *accumulate(self.sizes)]
-        self.count = self.starts.pop()
+        self.sizes: list[int] = [math.prod(shape) for shape in self.shapes]
+        self.starts: list[int] = [0, *accumulate(self.sizes)]
+        self.count: int = self.starts.pop()
         self._raw = [innermost(x) for x in arrays]
 
     def rows(self, start: int, stop: int) -> list[Any]:
@@ -98,14 +101,27 @@ def images(f: Linear, vectors: Vectors, chunk_size: int | None) -> list[Any]:
         # No batch, whose operations take longer: the gradient of a scalar function is one.
         return [OPS["expand_dims"].call(y, axis=0) for y in f(*[x[0, ...] for x in vectors.rows(0, 1)])]
     step = min(chunk_size or count, count) or 1
-    chunks = []
-    for start in range(0, count or 1, step):
-        stop = min(start + step, count)
-        batched = vmap(lambda xs: list(f(*xs)), axis_size=stop - start)
-        chunks.append(batched(vectors.rows(start, stop)))
+    starts = range(0, count or 1, step)
+    chunks = [_images(f, vectors, start, min(start + step, count)) for start in starts]
     if len(chunks) == 1:
         return list(chunks[0])
     return [OPS["concat"].call(list(parts), axis=0) for parts in zip(*chunks, strict=True)]
+
+
+def _images(f: Linear, vectors: Vectors, start: int, stop: int) -> list[Any]:
+    """What `vmap` gives for raw arrays, without a look at trees of arguments and axes."""
+    with new_level("vmap") as level:
+        found = [settled(y) for y in f(*[Batched(x, level) for x in vectors.rows(start, stop)])]
+        images = [
+            y._array if type(y) is Batched and y._level is level else _repeated(off_level(y, level)[0], stop - start)
+            for y in found
+        ]
+    return [finished(y, tensors=False) for y in images]
+
+
+def _repeated(x: Any, size: int) -> Any:
+    """What does not depend on the vectors, once for each."""
+    return OPS["broadcast_to"].call(x, (size, *x.shape))
 
 
 def columns(x: Array, out: Sequence[int], shape: Sequence[int]) -> Any:

@@ -22,8 +22,8 @@ from agnograd.transforms.arguments import (
 )
 from agnograd.transforms.basis import Basis, columns, images, rows
 from agnograd.transforms.forward_mode import jvp
+from agnograd.transforms.recording import Recording
 from agnograd.transforms.results import check_array, conjugate, finished, pair
-from agnograd.transforms.reverse_mode import vjp
 from agnograd.transforms.sparsity import Colours, Pattern
 from agnograd.transforms.trees import argument, place
 
@@ -65,7 +65,7 @@ class Call:
         self._given, self._structure = optree.tree_flatten(trees)
         self._trees = trees
         self._tensors = any(isinstance(x, Array) for x in self._given)
-        self.leaves = [differentiable(x, name, partial(self._input, k)) for k, x in enumerate(self._given)]
+        self.leaves: list[Any] = [differentiable(x, name, partial(self._input, k)) for k, x in enumerate(self._given)]
         # What the blocks of one output are put into, and what those of all outputs.
         domain: Any = trees[0] if is_single(argnums) else tuple(trees)
         self._domain = optree.tree_structure(domain)
@@ -133,8 +133,15 @@ class Call:
         return self.forward(chunk_size, pattern)
 
     def _recorded(self) -> tuple[list[Any], Pullback]:
-        values, pullback, self.aux = vjp(self, *self._given, has_aux=True)
-        return values, pullback
+        record = Recording(self, self._given, "vjp", has_aux=True)
+        self.aux = record.aux
+
+        def pullback(cotangents: list[Any]) -> Sequence[Any]:
+            # Those of a basis are like the values: nothing is left to check.
+            roots = [(node, g) for (_, node), g in zip(record.values, cotangents, strict=True) if node is not None]
+            return record.inputs.pull_back(roots, release=False, given=cotangents)
+
+        return record.value, pullback
 
     def _pulled(self, values: list[Any], pullback: Pullback, chunk_size: int | None, pattern: Pattern | None) -> Any:
         self._check_inputs(forward=False)
@@ -168,7 +175,8 @@ class Call:
 
     def _tree(self, blocks: Iterable[Sequence[Any]]) -> Any:
         """The blocks of each output as the tree that the caller gets."""
-        self.aux = optree.tree_map(lambda x: self._finished(x) if isinstance(x, Array) else x, self.aux)
+        if self.aux is not None:
+            self.aux = optree.tree_map(lambda x: self._finished(x) if isinstance(x, Array) else x, self.aux)
         return optree.tree_unflatten(self._range, [optree.tree_unflatten(self._domain, row) for row in blocks])
 
     def _finished(self, x: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import optree
 
 from agnograd.core.level import new_level
+from agnograd.core.nodes import Node
 from agnograd.transforms.arguments import Inputs
 from agnograd.transforms.results import extra, finished, fitting, pair, values_of
 from agnograd.transforms.trees import flatten, leaves_like, place
@@ -30,14 +31,15 @@ class Recording:
 
     def __init__(self, f: Callable[..., Any], primals: Sequence[Any], name: str, *, has_aux: bool = False) -> None:
         with new_level(name) as level:
-            self.inputs = Inputs(primals, level, range(len(primals)), constants=True)
+            self.inputs: Inputs = Inputs(primals, level, range(len(primals)), constants=True)
             out = f(*self.inputs.lifted)
-            self.aux = None
+            self.aux: Any = None
             if has_aux:
                 out, aux = pair(out)
                 self.aux = extra(aux, level, tensors=self.inputs.tensors)
+            self.structure: Any
             leaves, self.structure = flatten(out)
-            self.values = values_of(leaves, self.structure, level)
+            self.values: list[tuple[Any, Node | None]] = values_of(leaves, self.structure, level)
 
     @property
     def value(self) -> Any:

@@ -10,6 +10,7 @@ import optree
 
 from agnograd.core.apply import spec
 from agnograd.core.array import Array
+from agnograd.core.batch import Batched
 from agnograd.core.cotangent import Spec
 from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.forward import Dual
@@ -17,6 +18,7 @@ from agnograd.core.level import Level
 from agnograd.core.nodes import Node, Reverse, wrap
 from agnograd.core.operands import default_array
 from agnograd.core.table import OPS, spaces
+from agnograd.core.trace import traced_like
 from agnograd.core.views import settled
 from agnograd.errors import CotangentError, NonScalarError
 from agnograd.transforms.trees import place
@@ -30,6 +32,8 @@ def off_level(x: Any, level: Level) -> tuple[Any, Node | None]:
     EscapedError
         If it belongs to a transformation that has ended.
     """
+    if type(x) in spaces:
+        return x, None
     x = settled(x)
     if isinstance(x, (bool, int, float, complex)) and not hasattr(x, "dtype"):
         return default_array(x), None
@@ -46,7 +50,7 @@ def off_level(x: Any, level: Level) -> tuple[Any, Node | None]:
 
 def is_array(x: Any) -> bool:
     """Whether it is a wrapper, or an array of a known library."""
-    return isinstance(x, Array) or spaces.known(type(x)) is not None
+    return type(x) in spaces or isinstance(x, Array) or spaces.known(type(x)) is not None
 
 
 def check_array(x: Any, name: str, where: Callable[[], str]) -> None:
@@ -70,7 +74,7 @@ def values_of(leaves: list[Any], structure: Any, level: Level) -> list[tuple[Any
     found: list[tuple[Any, Node | None]] = []
     for k, x in enumerate(leaves):
         value, node = (None, None) if x is None else off_level(x, level)
-        if value is not None:
+        if value is not None and type(value) not in spaces:
             check_array(value, level.name, partial(place, "value", structure, k))
         found.append((value, node))
     return found
@@ -86,6 +90,8 @@ def pair(out: Any) -> tuple[Any, Any]:
 
 def extra(aux: Any, level: Level, *, tensors: bool) -> Any:
     """Extra results for the caller: arrays off the level, anything else as it is."""
+    if aux is None:
+        return None
 
     def leaf(x: Any) -> Any:
         if not isinstance(x, Array):
@@ -97,6 +103,9 @@ def extra(aux: Any, level: Level, *, tensors: bool) -> Any:
 
 def finished(x: Any, *, tensors: bool) -> Any:
     """A result for the caller: wrappers as they are, raw values as tensors or as the backend's arrays."""
+    kind = type(x)
+    if kind is Dual or kind is Batched:
+        return x
     if isinstance(x, Reverse) and x.level is None:
         # The cotangent of an array that was lifted into another backend (see `to_backend`) is a constant tensor.
         x = settled(x)._array
@@ -173,6 +182,11 @@ def fitting(g: Any, value: Any, what: Callable[[], str]) -> Any:
     CotangentError
         If shape, dtype, backend or device are not those of `value`.
     """
+    space = spaces.get(type(g))
+    alike = space is not None and type(value) is type(g) and g.shape == value.shape and g.dtype == value.dtype
+    if alike and space.device(g) == space.device(value):  # type: ignore[union-attr]
+        # The commonest by far: two raw arrays.
+        return g
     like = value if isinstance(value, Spec) else spec(value)
     g = settled(g)
     if isinstance(g, (int, float, complex)):
@@ -180,7 +194,7 @@ def fitting(g: Any, value: Any, what: Callable[[], str]) -> Any:
         if isinstance(g, complex) and not space.isdtype(like.dtype, "complex floating"):
             msg = f"the {what()} is a complex number, the value real ({_described(like)}): give its real part"
             raise CotangentError(msg)
-        return space.full(tuple(like.shape), g, dtype=like.dtype, device=like.device)
+        return traced_like(space.full(tuple(like.shape), g, dtype=like.dtype, device=like.device), value)
     if isinstance(g, Array) and g.level is None:
         g = g._array
     if not is_array(g):
@@ -189,7 +203,7 @@ def fitting(g: Any, value: Any, what: Callable[[], str]) -> Any:
     given = spec(g)
     # Dtypes of two libraries are not compared: some warn.
     if given.backend == like.backend and given == like:
-        return g
+        return traced_like(g, value)
     found, wanted = _described(given), _described(like)
     if found != wanted:
         msg = (
@@ -207,6 +221,8 @@ def _described(like: Spec) -> str:
 
 def tangent_off_level(x: Any, level: Level) -> Any:
     """The tangent of a result at a level, zeros where it does not depend on the inputs; None for integers."""
+    if type(x) is Dual and x._level is level and not level.faded:
+        return x._tangent
     x = settled(x)
     if isinstance(x, Dual) and x.level is level:
         return x._tangent

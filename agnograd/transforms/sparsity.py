@@ -32,7 +32,7 @@ class Pattern:
     def __init__(self, sparsity: Any) -> None:
         self._sparse = _scipy_sparse()
         try:
-            self.matrix = self._sparse.csr_array(sparsity, copy=True)
+            self.matrix: Any = self._sparse.csr_array(sparsity, copy=True)
         except (TypeError, ValueError) as error:
             msg = (
                 f"sparsity takes a matrix of scipy.sparse, or an array of truth values with two axes on the host, got "
@@ -129,13 +129,13 @@ class Colours:
 
     def __init__(self, pattern: Pattern, of_rows: bool, like: Any) -> None:
         self.of_rows = of_rows
-        self.colours = pattern.colours(of_rows)
+        self.colours: list[int] = pattern.colours(of_rows)
         self._groups = max(self.colours, default=-1) + 1
-        self.count = self._groups + 1
+        self.count: int = self._groups + 1
         self._raw = innermost(like)
         self._shape = tuple(like.shape)
         draw = random.Random(0)
-        self.check = [draw.choice((-1, 1)) * draw.uniform(0.5, 1.5) for _ in self.colours]
+        self.check: list[float] = [draw.choice((-1, 1)) * draw.uniform(0.5, 1.5) for _ in self.colours]
 
     def rows(self, start: int, stop: int) -> list[Any]:
         """Some of them, see `agnograd.transforms.basis.Vectors`."""

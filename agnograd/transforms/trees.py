@@ -7,12 +7,30 @@ from typing import Any
 
 import optree
 
+from agnograd.core.array import Array
+from agnograd.core.table import spaces
 from agnograd.errors import CotangentError
 
 
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """Leaves and structure; None is a leaf, which stands for a direction or cotangent of zero."""
     return optree.tree_flatten(tree, none_is_leaf=True)
+
+
+# The structure of a single array, and what an array is for a tree that has one leaf.
+LEAF: Any = optree.tree_structure(0)  # type: ignore[arg-type]
+
+
+def leaves_of(tree: Any) -> tuple[list[Any], Any]:
+    """Leaves and structure, where None is none: most arguments are one array, which takes no search."""
+    if type(tree) in spaces or isinstance(tree, Array):
+        return [tree], LEAF
+    return optree.tree_flatten(tree)
+
+
+def rebuilt(structure: Any, leaves: list[Any]) -> Any:
+    """The tree of a structure and its leaves."""
+    return leaves[0] if structure is LEAF else optree.tree_unflatten(structure, leaves)
 
 
 def place(name: str, structure: Any, k: int) -> str:

@@ -145,7 +145,10 @@ class _Batch:
                 f"{self._place(k)}: {n} along axis {self.axes[k]}" for k, n in enumerate(sizes) if n is not None
             )
             asked = f"; axis_size={axis_size}" if axis_size is not None else ""
-            msg = f"vmap needs one size for all axes that it maps over, got {found}{asked}"
+            msg = (
+                f"vmap needs one size for all axes that it maps over, got {found}{asked}. Give None in in_axes to "
+                f"what all calls share."
+            )
             raise BatchedValueError(msg)
         return int(known.pop()) if known else axis_size  # type: ignore[return-value]
 

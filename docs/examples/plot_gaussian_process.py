@@ -6,7 +6,8 @@ A Gaussian process says how sure it is. Its length scale, amplitude and noise ar
 probable: the gradient of the logarithm of the marginal likelihood goes through a Cholesky factorisation and a
 triangular solve.
 
-Run on NumPy and array-api-strict, and on CuPy where there is a GPU.
+Run on NumPy and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins, give
+the same.
 """
 
 import matplotlib.pyplot as plt

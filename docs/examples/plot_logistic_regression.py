@@ -6,7 +6,8 @@ Is a tumour malignant? Thirty measurements of 569 of them, and a probability tha
 descent. The model is written once, for whatever library its arrays belong to, and fitted on each library of this
 machine.
 
-Run on NumPy, dask and array-api-strict, and on CuPy where there is a GPU.
+Run on NumPy, dask and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins, give
+the same.
 """
 
 # %%

@@ -5,7 +5,8 @@ The colours of one picture in another: optimal transport
 What is the cheapest way to move the colours of one photograph to those of another? Sinkhorn's iteration gives it,
 smoothed a little, and each colour goes where the gradient of the cost sends it.
 
-Run on NumPy and array-api-strict, and on CuPy where there is a GPU.
+Run on NumPy and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins, give
+the same.
 """
 
 import matplotlib.pyplot as plt

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import bars, compare, guard, ledger, models, report, transforms, workloads
+from benchmarks import bars, compare, guard, ledger, models, publish, report, transforms, workloads
 from benchmarks.compare import Once, Ratio, Timing, WrongGradientError
 from benchmarks.engines import ENGINES
 from benchmarks.results import Results
@@ -251,3 +251,23 @@ def test_a_row_that_the_engine_has_outgrown_fails():
 
 def test_the_guard_watches_workloads_that_exist():
     assert set(guard.LIMITS) <= set(TIMED)
+
+
+# -- the page on performance -------------------------------------------------------------------------------------------
+
+
+def test_the_published_figures_are_those_of_the_command():
+    written = publish.PATH.read_text(encoding="utf-8")
+    figures = json.loads(written)
+    assert publish.text(figures) == written
+    assert [row["name"] for row in figures["programs"]] == list(transforms.LETTERS)
+    assert set(figures["compiled"]) == set(publish.COMPILED)
+    assert set(figures["native"]) == set(publish.NATIVE)
+    assert {"date", "cpu", "versions"} <= set(figures["where"])
+    assert len(figures["busy"]) == 2
+
+
+def test_a_timing_is_published_with_its_quartiles():
+    found = publish._timing(timing("chain", hips=6.0))
+    assert found["engines"]["agnograd"] == {"microseconds": 3e6, "over hand": [3.0, 3.0, 3.0]}
+    assert found["engines"]["hips"]["over hand"] == [6.0, 6.0, 6.0]

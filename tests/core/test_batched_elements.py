@@ -7,7 +7,6 @@ import pytest
 from made_tensors import host, raw, same
 
 import agnograd as ag
-from agnograd.core.apply import on_members
 from agnograd.core.array import Array
 from agnograd.core.batch import Batched
 from agnograd.core.level import new_level
@@ -109,14 +108,13 @@ def test_zero_cotangents_stay_zero_in_a_batch():
 
 
 def test_the_short_way_is_taken_for_plain_arrays_only():
+    multiply = OPS["multiply"].path
     with new_level("vmap") as level, new_level("vmap") as other:
         x = Batched(BATCH, level)
-        assert type(on_members(OPS["multiply"], (x, 2.0))) is Batched
-        assert type(on_members(OPS["multiply"], (ag.asarray(BATCH[0]), x))) is Batched
-        assert on_members(OPS["multiply"], (x, Batched(BATCH, other))) is None
-        assert on_members(OPS["multiply"], (x, Batched(Batched(BATCH, level), other))) is None
-        assert on_members(OPS["multiply"], (x, ag.tensor(2.0, requires_grad=True))) is None
-        assert on_members(OPS["multiply"], (x, np.float64(2.0))) is None
+        assert type(multiply(x, 2.0, {})) is Batched
+        assert type(multiply(ag.asarray(BATCH[0]), x, {})) is Batched
+        # Batches of batches have a way of their own; what NumPy calls a number is for `apply` to look at.
+        assert type(multiply(x, Batched(BATCH, other), {})) is Batched
         assert not isinstance(x._array, Array)
     with pytest.raises(EscapedError):
         x * 2.0

@@ -9,6 +9,7 @@ import pytest
 
 import agnograd as ag
 from agnograd.errors import EscapedError
+from agnograd.progress import Progress
 
 
 @pytest.fixture
@@ -93,9 +94,24 @@ def test_persisted_is_computed(computations):
     assert len(x.array.dask.layers) == 1
 
 
-def test_progress_bar(capsys):
+@pytest.fixture
+def finished(monkeypatch):
+    """The pieces of work that any progress saw to its end."""
+    tasks = []
+    monkeypatch.setattr(Progress, "_end", lambda progress, task: tasks.append((progress, task)))
+    return tasks
+
+
+def test_progress_follows_dask_and_is_silent_without_a_terminal(finished, capsys):
     assert ag.compute(lazy().sum(), progress=True).array == 8
-    assert "100% Completed" in capsys.readouterr().out
+    assert [(task.text, task.done == task.total > 0) for _, task in finished] == [("dask", True)]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_progress_that_is_open_shows_what_is_computed(finished):
+    with ag.Progress() as progress:
+        ag.persist(lazy(), progress=True)
+    assert [shown for shown, _ in finished] == [progress]
 
 
 def test_options_go_to_dask():

@@ -5,16 +5,21 @@ Examples are executed by the doctests of the default run.
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from numpydoc.validate import validate
 
 import agnograd as ag
+from agnograd.core.op import Op
 from agnograd.core.table import OPS
+from agnograd.ops import FAMILIES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 MODULES = ("autograd", "implicit", "optimize", "tree", "hookspecs", "testing", "viz")
@@ -34,14 +39,21 @@ def public():
         for name in names or owner.__all__:
             thing = getattr(owner, name)
             own = (getattr(thing, "__module__", None) or "").startswith("agnograd")
-            operation = any(thing is op.call for op in OPS.values())  # docs/operations.md has them
+            operation = any(thing is op.call for op in OPS.values())  # `operations` has them
             error = inspect.isclass(thing) and issubclass(thing, BaseException)  # docs/reference/errors.md
             if callable(thing) and own and not operation and not error and thing not in found.values():
                 found[f"{module}.{name}"] = thing
     return found
 
 
+def operations():
+    """The functions of what is in the table without a plugin; those of plugins are theirs to document."""
+    own = [op for family in FAMILIES for op in vars(family).values() if isinstance(op, Op)]
+    return {f"agnograd.{op.name}": op.call for op in own}
+
+
 PUBLIC = public()
+OPERATIONS = operations()
 
 
 def faults(name):
@@ -60,6 +72,28 @@ def faults(name):
 @pytest.mark.parametrize("name", PUBLIC)
 def test_docstrings_are_valid_and_have_an_example(name):
     assert faults(name) == set()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_docstrings_of_operations_are_valid_and_their_examples_run(name, monkeypatch):
+    # Some have the name of something else at top level, and belong to namespaces only.
+    monkeypatch.setattr("agnograd.OPERATION", OPERATIONS[name], raising=False)
+    assert {code for code, _ in validate("agnograd.OPERATION")["errors"]} - LENIENT == set()
+    found = doctest.DocTestParser().get_doctest(OPERATIONS[name].__doc__, {}, name, None, None)
+    assert found.examples
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    said = []
+    assert runner.run(found, out=said.append).failed == 0, "".join(said)
+
+
+def test_the_signatures_for_editors_are_those_of_the_table():
+    done = subprocess.run(
+        [sys.executable, str(REFERENCE.parents[1] / "scripts" / "signatures.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_reference_lists_every_public_object():

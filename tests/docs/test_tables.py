@@ -18,7 +18,7 @@ import pytest
 import agnograd as ag
 
 FOLDER = Path(__file__).parents[2] / "docs" / "howto"
-PEERS = {"pytorch.md": "torch", "hips_autograd.md": "autograd", "mygrad.md": "mygrad"}
+PEERS = {"pytorch.md": "torch", "jax.md": "jax", "hips_autograd.md": "autograd", "mygrad.md": "mygrad"}
 ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
 
 

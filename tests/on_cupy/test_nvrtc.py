@@ -7,16 +7,23 @@ needed come with ``pip install 'agnograd[nvrtc]'``.
 import ctypes
 import importlib.util
 import itertools
+import re
 from pathlib import Path
 
 import cupy as cp
 import pytest
+from compiled_cases import samples
 
+import agnograd as ag
 from agnograd.backends import cupy_kernels
+from agnograd.testing.capabilities import reason
+from agnograd.testing.gradcheck import leaves, rebuild
+from agnograd.testing.matrix import rows
 
 pytestmark = pytest.mark.slow
 
 ARCHITECTURES = ("compute_70", "compute_90")
+ROW = rows(["cupy"])[0]
 _names = itertools.count()
 
 
@@ -104,6 +111,32 @@ def test_reduction(compiler, sources):
         cp.ReductionKernel(name=fresh("log_sum"), **cupy_kernels.LOG_SUM)(x, x, axis=1)
     assert len([source for source, _ in sources if "agnograd_terms" in source]) == 2
     check(compiler, sources)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_kernels_of_compiled_programs(compiler, sources, first):
+    # All that the operations' rules are made of, compiled in as many programs.
+    for case in samples(first):
+        # The array variant of repeat has a shape that depends on values.
+        if (
+            case.op.differentiable
+            and case.op.name != "repeat"
+            and not reason("cupy", "cupy", case.op.name, "test_vjp", case.id)
+        ):
+            made = case.build(ROW)
+            f = ag.compile(made.function())
+            if made.primals:
+                value, pullback = ag.vjp(f, *made.primals)
+                pullback(rebuild(value, [ROW.space.ones_like(y) for y in leaves(value)]))
+    kept = {}
+    for source, options in sources:
+        name = re.search(r"agnograd_\w+_[0-9a-f]{8}", source)
+        if name:
+            kept[name[0]] = (source, options)
+    assert len(kept) > 50
+    for name, (source, options) in kept.items():
+        assert "--fmad=false" in options, name
+        assert not compiler.errors(source, options, ARCHITECTURES[0]), name
 
 
 def check(compiler, sources):

@@ -66,7 +66,7 @@ def run(program: Program) -> Program:
 
 # Arrays that are the same in each run; larger ones would be kept for long.
 _MADE = frozenset(("arange", "eye", "linspace", "fft.fftfreq", "fft.rfftfreq"))
-_FROM_THEM = frozenset(("tril", "triu", "astype", *_MOVED))
+_FROM_THEM = frozenset(("tril", "triu", "astype", "getitem", *_MOVED))
 _MOST = 1 << 17
 
 

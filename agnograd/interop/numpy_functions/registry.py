@@ -26,7 +26,7 @@ def named(*names: str, table: dict[str, Function] = FUNCTIONS) -> Callable[[Func
     return register
 
 
-constant = functools.partial(named, table=CONSTANTS)
+constant: Callable[..., Callable[[Function], Function]] = functools.partial(named, table=CONSTANTS)
 
 
 def as_array(xp: Any, x: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agnograd.core.batching import stacks
 from agnograd.core.formulas import is_complex, nonzero
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general
 from agnograd.ops.linalg.matrices import (
@@ -115,7 +116,7 @@ _SINGULAR_ONES = [
     Sample(([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],)),
 ]
 
-cofactors = general(
+cofactors: Op = general(
     "cofactors(x, /)",
     batch=stacks,
     body=_cofactors,
@@ -126,7 +127,7 @@ cofactors = general(
     samples=[*_MATRICES, *_SINGULAR_ONES[:2]],
 )
 
-det = general(
+det: Op = general(
     "linalg.det(x, /)",
     batch=stacks,
     vjp={"x": lambda xp, g, x: g[..., None, None] * xp.conj(xp.cofactors(x))},
@@ -156,7 +157,7 @@ def _slogdet_jvp(xp: Any, t: Array, x: Array, ans: tuple[Array, Array]) -> tuple
     return None, change
 
 
-slogdet = general(
+slogdet: Op = general(
     "linalg.slogdet(x, /)",
     batch=stacks,
     vjp={"x": _slogdet_vjp},

@@ -11,6 +11,7 @@ from typing import Any
 
 from agnograd.core.batching import stacks
 from agnograd.core.formulas import is_complex, nonzero
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, nondifferentiable
 from agnograd.ops.linalg.matrices import (
@@ -102,7 +103,7 @@ def _qr_invariant(xp: Any, q: Array, r: Array) -> Arrays:
 
 _QR_SAMPLES = [*SHAPES, Sample((WIDE_COMPLEX,))]
 
-qr = general(
+qr: Op = general(
     "linalg.qr(x, /, *, mode='reduced')",
     batch=stacks,
     vjp={"x": _qr_vjp},
@@ -145,7 +146,7 @@ _CHOLESKY_SAMPLES = [
     Sample((Uniform(shape=(0, 2, 2)),)),
 ]
 
-cholesky = general(
+cholesky: Op = general(
     "linalg.cholesky(x, /, *, upper=False)",
     batch=stacks,
     vjp={"x": _cholesky_vjp},
@@ -185,7 +186,7 @@ def _pinv_jvp(xp: Any, t: Array, x: Array, ans: Array) -> Array:
     )
 
 
-pinv = general(
+pinv: Op = general(
     "linalg.pinv(x, /, *, rtol=None)",
     batch=stacks,
     vjp={"x": _pinv_vjp},
@@ -194,7 +195,7 @@ pinv = general(
     samples=[*SHAPES, Sample((TALL,), {"rtol": 1e-6})],
 )
 
-matrix_rank = nondifferentiable(
+matrix_rank: Op = nondifferentiable(
     "linalg.matrix_rank(x, /, *, rtol=None)",
     batch=stacks,
     samples=[

@@ -136,14 +136,14 @@ def unitary_tangent(xp: Any, columns: Array, t_lead: Array) -> Array:
 REAL = [[2.0, -0.5, 0.25], [0.5, 1.5, -0.75], [-0.25, 0.5, 1.25]]
 COMPLEX = [[1.5 + 0.5j, -0.5j], [0.25 + 0.25j, 1.0 - 0.75j]]
 STACK = [[[1.5, 0.5], [-0.25, 1.0]], [[0.75, -0.5], [0.5, -1.25]]]
-COMPLEX_STACK = [COMPLEX, [[0.75 - 0.5j, 0.5], [0.25j, -1.25 + 0.25j]]]
+COMPLEX_STACK: list[Any] = [COMPLEX, [[0.75 - 0.5j, 0.5], [0.25j, -1.25 + 0.25j]]]
 HERMITIAN = [[2.0, -0.5, 0.25], [-0.5, 1.5, -0.75], [0.25, -0.75, 1.0]]
-HERMITIAN_COMPLEX = [[1.5, 0.25 - 0.5j], [0.25 + 0.5j, 1.0]]
+HERMITIAN_COMPLEX: list[list[complex]] = [[1.5, 0.25 - 0.5j], [0.25 + 0.5j, 1.0]]
 HERMITIAN_STACK = [[[1.5, 0.5], [0.5, 1.0]], [[0.75, -0.25], [-0.25, 1.25]]]
 TALL = [[1.5, -0.25], [0.5, 1.0], [-0.75, 0.25]]
-TALL_COMPLEX = [[1.5 + 0.25j, -0.5j], [0.5, 1.0 - 0.25j], [-0.25j, 0.75 + 0.5j]]
+TALL_COMPLEX: list[list[complex]] = [[1.5 + 0.25j, -0.5j], [0.5, 1.0 - 0.25j], [-0.25j, 0.75 + 0.5j]]
 WIDE = [[1.5, -0.25, 0.5], [0.75, 1.0, -0.5]]
-WIDE_COMPLEX = [[1.5 + 0.25j, -0.5j, 0.25], [0.5, 1.0 - 0.25j, 0.75j]]
+WIDE_COMPLEX: list[list[complex]] = [[1.5 + 0.25j, -0.5j, 0.25], [0.5, 1.0 - 0.25j, 0.75j]]
 
 # Square, tall, wide, of one element, in stacks, complex, none.
 SHAPES = [

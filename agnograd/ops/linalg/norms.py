@@ -6,6 +6,7 @@ from typing import Any
 
 from agnograd.core.batching import reduced
 from agnograd.core.formulas import Axis, axes_of, edge, is_complex, keepdims_of, nonzero, ratio, sign
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
 from agnograd.ops.linalg.matrices import STACK, TALL, TALL_COMPLEX, WIDE
@@ -71,7 +72,7 @@ def _inner(xp: Any, x: Array, t: Array, axis: Axis, keepdims: bool) -> Array:
 _INF = float("inf")
 _ORDERS: tuple[float, ...] = (1, _INF, -_INF, 0, 3, 1.5, 0.5, -1)
 
-vector_norm = general(
+vector_norm: Op = general(
     "linalg.vector_norm(x, /, *, axis=None, keepdims=False, ord=2)",
     batch=reduced,
     body=_vector_norm,
@@ -123,7 +124,7 @@ def _matrix_norm(xp: Any, x: Array, /, *, keepdims: bool = False, ord: int | flo
 
 _MATRIX_ORDERS: tuple[Any, ...] = ("fro", "nuc", 1, -1, 2, -2, _INF, -_INF)
 
-matrix_norm = composite(
+matrix_norm: Op = composite(
     "linalg.matrix_norm(x, /, *, keepdims=False, ord='fro')",
     body=_matrix_norm,
     doc="norms of matrices, from those of vectors and from singular values",

@@ -7,6 +7,7 @@ from typing import Any
 from agnograd.core import batched_products
 from agnograd.core.batching import stacks
 from agnograd.core.cotangent import Spec, fit
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
 from agnograd.ops.linalg.matrices import column_minus_row
@@ -48,13 +49,13 @@ _DIAGONALS = [
     Sample((Uniform(shape=(2, 2, 3), kind="complex"),), {"offset": 1}),
 ]
 
-diagonal = linear(
+diagonal: Op = linear(
     "linalg.diagonal(x, /, *, offset=0)",
     batch=stacks,
     x=_diagonal_back,
     samples=[*_DIAGONALS, Sample((Uniform(shape=(0, 2, 2)),)), Sample((Uniform(shape=(2, 3)),), {"offset": 4})],
 )
-trace = composite(
+trace: Op = composite(
     "linalg.trace(x, /, *, offset=0, dtype=None)",
     body=_trace,
     doc="sum of a diagonal",
@@ -63,7 +64,7 @@ trace = composite(
 
 # -- products ----------------------------------------------------------------------------------------------------------
 
-outer = linear(
+outer: Op = linear(
     "linalg.outer(x1, x2, /)",
     batch=batched_products.outer,
     # out = a b^T, without conjugation
@@ -87,7 +88,7 @@ def _cross_back(xp: Any, a: Array, b: Array, spec: Spec, axis: int) -> Array:
     return xp.moveaxis(_cross_back(xp, xp.moveaxis(a, axis, -1), xp.moveaxis(b, axis, -1), moved, -1), -1, axis)
 
 
-cross = linear(
+cross: Op = linear(
     "linalg.cross(x1, x2, /, *, axis=-1)",
     batch=batched_products.cross,
     # g . (t x b) = t . (b x g) and g . (a x t) = t . (g x a)

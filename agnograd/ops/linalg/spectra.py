@@ -17,6 +17,7 @@ from typing import Any
 
 from agnograd.core.batching import stacks
 from agnograd.core.formulas import is_complex
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
 from agnograd.ops.linalg.matrices import (
@@ -82,7 +83,7 @@ _HERMITIAN_SAMPLES = [
     Sample((Uniform(shape=(0, 2, 2)),)),
 ]
 
-eigh = general(
+eigh: Op = general(
     "linalg.eigh(x, /)",
     batch=stacks,
     vjp={"x": _eigh_vjp},
@@ -94,7 +95,7 @@ eigh = general(
     samples=_HERMITIAN_SAMPLES,
 )
 
-eigvalsh = general(
+eigvalsh: Op = general(
     "linalg.eigvalsh(x, /)",
     batch=stacks,
     vjp={"x": lambda xp, g, x: _eigh_vjp(xp, (g, None), xp.linalg.eigh(x))},
@@ -130,7 +131,7 @@ def _eig_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
     return diagonal_of(xp, inner), turn - v * growth
 
 
-eig = general(
+eig: Op = general(
     "linalg.eig(x, /)",
     batch=stacks,
     vjp={"x": _eig_vjp},
@@ -152,7 +153,7 @@ eig = general(
     ],
 )
 
-eigvals = composite(
+eigvals: Op = composite(
     "linalg.eigvals(x, /)",
     # The two functions of a library may give eigenvalues in two orders: gradients need the vectors, so one is asked.
     body=lambda xp, x: xp.linalg.eig(x)[0],
@@ -244,7 +245,7 @@ def _svd_invariant(xp: Any, u: Array, s: Array, vh: Array) -> Arrays:
     )
 
 
-svd = general(
+svd: Op = general(
     "linalg.svd(x, /, *, full_matrices=True)",
     batch=stacks,
     vjp={"x": _svd_vjp},
@@ -260,7 +261,7 @@ def _thin(xp: Any, x: Array) -> Arrays:
     return tuple(xp.linalg.svd(x, full_matrices=False))
 
 
-svdvals = general(
+svdvals: Op = general(
     "linalg.svdvals(x, /)",
     batch=stacks,
     vjp={"x": lambda xp, g, x: _svd_vjp(xp, (None, g, None), _thin(xp, x))},

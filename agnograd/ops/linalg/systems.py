@@ -12,6 +12,7 @@ from typing import Any
 from agnograd.core import batched_products
 from agnograd.core.batching import stacks
 from agnograd.core.cotangent import Spec, fit
+from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, general
 from agnograd.ops.linalg.matrices import COMPLEX, COMPLEX_STACK, REAL, STACK, adjoint, column_minus_row
@@ -20,7 +21,7 @@ Array = Any
 
 # -- inverse and linear systems ----------------------------------------------------------------------------------------
 
-inv = general(
+inv: Op = general(
     "linalg.inv(x, /)",
     batch=stacks,
     vjp={"x": lambda xp, g, ans: -xp.matmul(xp.matmul(adjoint(xp, ans), g), adjoint(xp, ans))},
@@ -62,7 +63,7 @@ def _solve_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
     return fit(xp, _solve_columns(xp, adjoint(xp, x1), g, len(x2_spec.shape) == 1), x2_spec)
 
 
-solve = general(
+solve: Op = general(
     "linalg.solve(x1, x2, /)",
     batch=batched_products.solve,
     vjp={
@@ -117,7 +118,7 @@ def _matrix_power(xp: Any, x: Array, n: int, /) -> Array:
     return xp.positive(out) if out is x else out
 
 
-matrix_power = composite(
+matrix_power: Op = composite(
     "linalg.matrix_power(x, n, /)",
     arrays=["x"],
     body=_matrix_power,
