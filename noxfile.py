@@ -40,9 +40,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package."""
+    """Check the types of the package, and those that editors are told of."""
     session.install("-e", ".[dev,test-core]")
     session.run("mypy")
+    session.run("python", "scripts/signatures.py", "--check")
 
 
 @nox.session(default=False)

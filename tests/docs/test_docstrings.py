@@ -9,8 +9,6 @@ import doctest
 import importlib
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -84,16 +82,6 @@ def test_docstrings_of_operations_are_valid_and_their_examples_run(name, monkeyp
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     said = []
     assert runner.run(found, out=said.append).failed == 0, "".join(said)
-
-
-def test_the_signatures_for_editors_are_those_of_the_table():
-    done = subprocess.run(
-        [sys.executable, str(REFERENCE.parents[1] / "scripts" / "signatures.py"), "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_reference_lists_every_public_object():
