@@ -8,7 +8,7 @@ is limited, in turns in these forms:
 ideal
     One task for each chunk, by hand: NumPy's formulas for value and gradients, and a tree that adds them up.
 fused
-    `agnograd.dask.value_and_grad` of the loss, with ``compile=True``, and ``rows=2048`` where intermediate results are
+    `agnograd.dask.value_and_grad` of the loss, with ``compile=True``, and ``rows=512`` where intermediate results are
     as large as a chunk.
 eager
     The same with neither: operations one by one on a whole chunk.
@@ -51,7 +51,7 @@ FORMS = ("ideal", "fused", "eager", "hand", "operations")
 NAMES = [name for name in WORKLOADS if name != "root mean square"]
 SUMS = ("PCA", "matrix factorisation")
 # Where intermediate results are as large as a chunk: so many rows of it at a time.
-ROWS = {"PCA": 2048, "matrix factorisation": 2048, "row logsumexp": 2048}
+ROWS = {"PCA": 512, "matrix factorisation": 512, "row logsumexp": 512}
 USES_Y = ("logistic regression", "least squares", "two-layer network")
 MB = 2**20
 

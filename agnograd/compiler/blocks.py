@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np  # noqa: TID253 - this module is imported for programs on NumPy only
@@ -24,8 +24,9 @@ def write_region(
     writer: Writer,
     ufunc: Callable[[Step], Any],
     operands: Callable[[Step, Callable[[Var], str]], list[str]],
-) -> str:
-    """The function of a region.
+    given: Collection[Var] = (),
+) -> tuple[str, list[tuple[str, int, Any]]]:
+    """The function of a region, and arrays that it needs: their names, sizes and dtypes.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ def write_region(
         What calculates a step.
     operands : callable
         ``operands(step, names)``, texts of the operands of a step.
+    given : collection of Var
+        Results for which there is an array, which is an argument behind the others.
     """
     slots = _Slots(region)
     n = region.size
@@ -48,21 +51,22 @@ def write_region(
     scope[f"{name}_total"] = lambda sums: total(sums, n, most)
     inputs = [f"x{i}" for i in range(len(region.arrays))]
     numbers = {v: f"y{i}" for i, v in enumerate(region.scalars)}
-    lines = [f"def {name}({', '.join([*inputs, *numbers.values()])}):"]
-    lines += [f"    {x} = {x}.reshape(-1)" for x in inputs]
+    into = [f"o{i}" for i, v in enumerate(region.outs) if v in given]
+    lines = [f"def {name}({', '.join([*inputs, *numbers.values(), *into])}):"]
+    lines += [f"    {x} = {x}.reshape(-1)" for x in (*inputs, *into)]
     for i, v in enumerate(region.outs):
-        lines.append(f"    o{i} = empty({v.size}, {writer.refer(v.dtype)})")
+        if v not in given:
+            lines.append(f"    o{i} = empty({v.size}, {writer.refer(v.dtype)})")
     for i in range(len(region.sums)):
         lines.append(f"    parts{i} = []")
     sizes = max(b - a for a, b in blocks)
-    for i, dtype in enumerate(slots.dtypes):
-        lines.append(f"    t{i} = empty({sizes}, {writer.refer(dtype)})")
+    kept = [(f"{name}_t{i}", sizes, dtype) for i, dtype in enumerate(slots.dtypes)]
     lines.append("    size = -1")
     lines.append(f"    for a, b in {name}_blocks:")
     if slots.dtypes:
         lines.append("        if b - a != size:")
         lines.append("            size = b - a")
-        lines += [f"            u{i} = t{i}[:size]" for i in range(len(slots.dtypes))]
+        lines += [f"            u{i} = {t}[:size]" for i, (t, _, _) in enumerate(kept)]
     lines += [f"        p{i} = {x}[a:b]" for i, x in enumerate(inputs)]
     lines += [f"        q{i} = o{i}[a:b]" for i in range(len(region.outs))]
     names: dict[Var, str] = {v: f"p{i}" for i, v in enumerate(region.arrays)} | numbers
@@ -79,20 +83,38 @@ def write_region(
             if out in outs:
                 lines.append(f"        copyto({outs[out]}, {names[out]})")
             continue
-        given = operands(step, names.__getitem__)
+        texts = operands(step, names.__getitem__)
         if step.name == "where":
-            condition, x, y = given
+            condition, x, y = texts
             lines.append(f"        copyto({target}, {y})")
             lines.append(f"        copyto({target}, {x}, where={condition})")
         else:
             scope.setdefault(step.name, ufunc(step))
             by_name = "out=" if step.name in BY_NAME else ""
-            lines.append(f"        {step.name}({', '.join(given)}, {by_name}{target})")
+            lines.append(f"        {step.name}({', '.join(texts)}, {by_name}{target})")
         names[out] = target
     results = [f"o{i}.reshape({v.shape!r})" for i, v in enumerate(region.outs)]
     results += [f"{name}_total(parts{i})" for i in range(len(region.sums))]
     lines.append(f"    return ({', '.join(results)},)")
-    return "\n".join(lines) + "\n\n"
+    return "\n".join(lines) + "\n\n", kept
+
+
+def taken(region: Region, may_take: Callable[[Var], bool]) -> dict[Var, Var]:
+    """Results that can be written over what the region reads, block by block, to the arrays that they take."""
+    found: dict[Var, Var] = {}
+    # These have another name, too.
+    named = {x for s in region.steps if s.name == "broadcast_to" for x in s.reads}
+    for k, step in enumerate(region.steps):
+        v = step.out
+        if v not in region.outs or step.name in ("where", "broadcast_to"):
+            continue
+        later = {x for s in region.steps[k + 1 :] for x in s.reads} | named
+        for x in region.arrays:
+            alike = (x.shape, x.dtype) == (v.shape, v.dtype) and x not in later and x not in found.values()
+            if alike and may_take(x):
+                found[v] = x
+                break
+    return found
 
 
 def _block(slots: int) -> int:

@@ -99,6 +99,11 @@ class Liveness:
         own = root not in self._foreign and self._made[x].name in _FRESH and self._made[root].name in _FRESH
         return own and step.reads.count(x) == 1 and not self._is_needed(root, k)
 
+    def may_take(self, k: int, x: Var) -> bool:
+        """Whether step `k` may write its result over an operand: an array of the program that nothing else needs."""
+        own = self._of(x) is x and x not in self._foreign and self._made[x].name in _FRESH
+        return own and not self._is_needed(x, k)
+
     def _is_needed(self, root: Var, k: int) -> bool:
         """Whether the memory of a root is needed after step `k`."""
         waiting, seen = [root], {root}

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np  # noqa: TID253 - this module is imported for programs on NumPy only
 
-from agnograd.compiler.blocks import BY_NAME, write_region
+from agnograd.compiler.blocks import BY_NAME, taken, write_region
 from agnograd.compiler.liveness import VIEWS, Liveness
 from agnograd.compiler.numpy_views import TEXTS, adds_ones_only, is_basic, key_text, selects_one
 from agnograd.compiler.program import Program, Step, Var, name_of
@@ -149,7 +149,7 @@ class _Generator:
         for k, step in enumerate(self.program.steps):
             region = self.regions.get(id(step))
             if region is not None:
-                self._region(step, region)
+                self._region(k, step, region)
             elif id(step) not in self.in_stacks:
                 self._step(k, step)
             for line in stacked.get(k, ()):
@@ -387,10 +387,20 @@ class _Generator:
         place = self.place(step.out, k, step.reads)
         call = f"{self._function(step.name)}({', '.join(operands)}"
         if place is None:
-            self._assign(step, f"{call})")
+            taken = self._taken(k, step)
+            self._assign(step, f"{call})" if taken is None else f"{call}, {output(step.name)}{self.text(taken)})")
         else:
             self.writer.write(f"{call}, {output(step.name)}{place})")
         return True
+
+    def _taken(self, k: int, step: Step) -> Var | None:
+        """A large array, allocated by this call, that the result may be written over: memory is slow to come by."""
+        v = step.out
+        return next((x for x in step.reads if (x.shape, x.dtype) == (v.shape, v.dtype) and self._may_take(k, x)), None)
+
+    def _may_take(self, k: int, x: Var) -> bool:
+        plain = x not in self.static and x not in self.alias and x not in self.fills and x not in self.written
+        return plain and not fits(x) and self.live.may_take(k, x)
 
     def _cast(self, _: int, step: Step) -> bool:
         x = step.args[0] if step.args else None
@@ -519,10 +529,20 @@ class _Generator:
         else:
             self.writer.write(f"{target}[{key_text(key, self.writer)}] += {self.text(value)}")
 
-    def _region(self, step: Step, region: Region) -> None:
+    def _region(self, k: int, step: Step, region: Region) -> None:
         name = f"region{len(self._helpers)}"
-        self._helpers.append(write_region(name, region, self.writer, self._ufunc, self._operands_in))
-        self._assign(step, f"{name}({', '.join(map(self.text, [*region.arrays, *region.scalars]))})")
+        into = {v: self.text(x) for v, x in taken(region, functools.partial(self._may_take, k)).items()}
+        for v in region.outs:
+            place = None if v in into else self.place(v, k)
+            if place is not None:
+                into[v] = place
+        source, kept = write_region(name, region, self.writer, self._ufunc, self._operands_in, into)
+        self._helpers.append(source)
+        for buffer, size, dtype in kept:
+            self.writer.scope[buffer] = None
+            self.views.append((buffer, functools.partial(_empty, (size,), dtype)))
+        arguments = [*map(self.text, [*region.arrays, *region.scalars]), *[into[v] for v in region.outs if v in into]]
+        self._assign(step, f"{name}({', '.join(arguments)})")
 
     def _operands_in(self, step: Step, names: Callable[[Var], str]) -> list[str]:
         kinds = [v.dtype for v in step.reads]

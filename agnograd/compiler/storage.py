@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from agnograd.compiler.program import Var
 
 # Larger arrays are allocated in each call, so that a program which is kept does not keep their memory.
-MOST = 1 << 18
+MOST = 1 << 20
 # Bytes of all buffers.
 TOTAL = 1 << 26
 
