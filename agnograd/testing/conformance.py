@@ -34,7 +34,8 @@ from agnograd.testing.gradcheck import (
     rebuild,
 )
 from agnograd.testing.matrix import DOUBLE, SINGLE, Row, during_calls, during_rules, over_cases, rows
-from agnograd.testing.samples import Arguments, Case, determined, invoke, on_device
+from agnograd.testing.references import outputs, reference
+from agnograd.testing.samples import Arguments, Case, invoke
 
 # -- values ------------------------------------------------------------------------------------------------------------
 
@@ -46,11 +47,11 @@ def test_value(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str) 
     made = case.build(row, agnograd_precision)
     arrays = [Tensor(x, None) if hasattr(x, "dtype") else x for x in made.arrays]
     with _passes(row, case):
-        out = _outputs(case.op, invoke(case.op, _function(row, case.op), arrays, made.params))
-        raw = _outputs(case.op, invoke(case.op, case.op.call, made.arrays, made.params))
+        out = outputs(case.op, invoke(case.op, _function(row, case.op), arrays, made.params))
+        raw = outputs(case.op, invoke(case.op, case.op.call, made.arrays, made.params))
     assert all(type(x) is Tensor and not x.requires_grad for x in out), [type(x) for x in out]
     assert not any(isinstance(x, Array) for x in raw), [type(x) for x in raw]
-    expected = _reference(case, made)
+    expected = reference(case, made)
     _assert_close(out, expected, agnograd_precision)
     _assert_close(raw, expected, agnograd_precision)
     if not case.op.changes_backend:
@@ -81,7 +82,7 @@ def test_no_gradient(agnograd_row: Row, agnograd_case: Case, agnograd_precision:
             vjp(lambda *x: jvp(f, x, x)[0], *primals)
         else:
             f()
-    expected = _reference(case, made)
+    expected = reference(case, made)
     for out in seen:
         assert not isinstance(out, Tensor) or not out.requires_grad or case.op.reconnect is not None
         _assert_close(leaves(out), expected, agnograd_precision)
@@ -235,7 +236,7 @@ def test_batched(agnograd_row: Row, agnograd_case: Case, agnograd_precision: str
     made = batch(case, row, agnograd_precision)
 
     def f(*arrays: Any, params: Any = made.first.params) -> list[Any]:
-        return _outputs(op, invoke(op, op.call, arrays, params))
+        return outputs(op, invoke(op, op.call, arrays, params))
 
     for chosen in made.choices():
         for axis in (0, -1):
@@ -447,75 +448,6 @@ def _function(row: Row, op: Op) -> Callable[..., Any]:
     for part in op.name.split("."):
         found = getattr(found, part)
     return found  # type: ignore[no-any-return]
-
-
-def _references() -> dict[str, Callable[..., Any]]:
-    """What the table's own operations mean, in NumPy."""
-    import numpy as np
-
-    def embed(x: Any, *, key: Any, shape: Any) -> Any:
-        out = np.zeros(shape, x.dtype)
-        np.add.at(out, key, x)
-        return out
-
-    def scatter_add(x: Any, indices: Any, value: Any) -> Any:
-        out = x.copy()
-        np.add.at(out, indices, value)
-        return out
-
-    def setitem(x: Any, value: Any, *, key: Any) -> Any:
-        out = x.copy()
-        out[key] = value
-        return out
-
-    return {
-        "clone": np.copy,
-        "embed": embed,
-        "getitem": lambda x, key: x[key],
-        "norm": lambda x: np.asarray(np.linalg.norm(x.reshape(-1)), dtype=x.real.dtype),
-        "scatter_add": scatter_add,
-        "setitem": setitem,
-        # The standard has `axes` by name only.
-        "tensordot": lambda x1, x2, axes=2: np.tensordot(x1, x2, axes=axes),
-        "to_backend": lambda x, _name: x,
-        "to_device": lambda x, _device: x,
-    }
-
-
-def _reference(case: Case, made: Arguments) -> list[Any]:
-    """NumPy's result; for operations that NumPy does not have, that of the NumPy backend, without a kernel."""
-    import array_api_compat.numpy as xp
-    import numpy as np
-
-    op = case.op
-    function: Any = _references().get(op.name)
-    if function is None:
-        function = xp
-        for part in op.name.split("."):
-            function = getattr(function, part, None)
-    with np.errstate(all="ignore"):
-        if function is None and op.body is not None and op.name in spaces.named("numpy").kernels:
-            return [np.asarray(x) for x in _outputs(op, _without_kernel(op, made))]
-        function = function or op.call
-        return [np.asarray(x) for x in _outputs(op, invoke(op, function, made.host, made.host_params))]
-
-
-def _without_kernel(op: Op, made: Arguments) -> Any:
-    """What an operation's own body gives: a kernel is held against it."""
-    assert op.body is not None
-    params = dict(made.host_params)
-    by_position = [params.pop(name) for name in op.positional_only]
-    arrays = [list(made.host)] if op.variadic else made.host
-    return op.body(spaces.named("numpy"), *arrays, *by_position, **params)
-
-
-def _outputs(op: Op, ans: Any) -> list[Any]:
-    """The arrays of a result, and of those that a library is free to choose what is determined."""
-    if op.invariant is None:
-        return leaves(ans)
-    items = ans if isinstance(ans, tuple) else (ans,)
-    # Shape and dtype of each, and values that do not depend on the choice.
-    return [*on_device(lambda xp, *arrays: [xp.zeros_like(x) for x in arrays], items), *leaves(determined(op, ans))]
 
 
 def _assert_close(got: list[Any], expected: list[Any], precision: str, *, dtypes: bool = True) -> None:
