@@ -70,6 +70,8 @@ def expand(xp: Any, g: Array, shape: Sequence[int], axis: Axis) -> Array:
 
 def count(shape: Sequence[int | None], axis: Axis) -> float:
     """Number of elements that a reduction combines; NaN where a size is not known."""
+    if axis is None and None not in shape:
+        return math.prod(shape)  # type: ignore[arg-type]
     total: float = 1
     for a in axes_of(axis, len(shape)):
         n = shape[a]

@@ -338,15 +338,27 @@ def accumulate(results: dict[Node, Any], create_graph: bool) -> None:
 
 
 def _accumulate_all(results: dict[Node, Any], create_graph: bool) -> None:
-    for node, g in results.items():
-        if node.variant is LEAF and not isinstance(g, Array):
-            leaf = node.saved()
-            with _accumulating:
-                if leaf is not None and getattr(leaf, "_grad", None) is None:
-                    leaf._grad = classes.plain(g, None)
+    plain = classes.plain
+    with _accumulating:
+        for node, g in results.items():
+            if node.variant is LEAF and type(g) in spaces:
+                leaf = node.saved()
+                if leaf is None:
                     continue
-        if is_leaf(node):
-            _accumulate(node, g, create_graph)
+                old = getattr(leaf, "_grad", None)
+                if old is None:
+                    leaf._grad = plain(g, None)
+                    continue
+                if type(old) is plain and old._node is None and not create_graph and _alike(old._array, g):
+                    # The object that the user may hold stays the same; its value is replaced.
+                    old._array = OPS["add"].bodies[type(g)](old._array, g)
+                    continue
+            if is_leaf(node):
+                _accumulate(node, g, create_graph)
+
+
+def _alike(x: Any, y: Any) -> bool:
+    return type(x) is type(y) and x.dtype == y.dtype
 
 
 def _accumulate(node: Node, g: Any, create_graph: bool) -> None:

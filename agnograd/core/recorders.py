@@ -145,13 +145,16 @@ def binary(op: Op, operator: bool) -> Call:
                         same_shape = True
                     else:
                         return other(x1, x2)
-                elif type(x2) is tensor and (type(x1) is float or type(x1) is int):
+                elif type(x2) is tensor:
                     data1 = x1
                     node1 = None
                     data2 = x2._array
                     node2 = x2._node
                     kind = type(data2)
-                    same_shape = True
+                    if type(x1) is float or type(x1) is int:
+                        same_shape = True
+                    elif type(x1) is not kind:
+                        return other(x1, x2)
                 else:
                     return other(x1, x2)
                 ans = bodies[kind](data1, data2)

@@ -12,7 +12,7 @@ from typing import Any
 from agnograd.core.array import Array, innermost
 from agnograd.core.conversions import carries_gradient
 from agnograd.core.facts import describe, raw_space
-from agnograd.core.nodes import wrap
+from agnograd.core.nodes import classes, wrap
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
 from agnograd.errors import GradientLostError, UnsupportedError
@@ -34,13 +34,15 @@ STEPS = frozenset(("spacing",))
 
 def array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """Run a NumPy ufunc, or one of its methods, as operations of the table."""
-    name = ufunc_name(ufunc)
-    if not options and method == "__call__" and name not in UFUNCS:
-        op = OPS.get(NAMES.get(name, name))
+    if not options and method == "__call__":
+        op = OPS.get(_name_in_table(ufunc))
         if op is not None:
+            if type(self) is classes.plain:
+                return op.call(*[_array(self, x) if type(x) in _SEQUENCES else x for x in inputs])
             # A plain array of the same library as a constant: operations are fastest on tensors throughout.
             plain = type(innermost(self))
             return op.call(*[wrap(x, None) if type(x) is plain else _array(self, x) for x in inputs])
+    name = ufunc_name(ufunc)
     full = name if method == "__call__" else f"{name}.{method}"
     function = _ufunc(name, method)
     return _run(full, getattr(ufunc, method), function, self, inputs, options, on_values=name in STEPS)
@@ -54,7 +56,17 @@ def array_function(self: Array, function: Any, types: Any, args: Sequence[Any], 
 
 
 def _array(self: Array, x: Any) -> Any:
-    return as_array(self.__array_namespace__(), x) if type(x) in {list, tuple} else x
+    return as_array(self.__array_namespace__(), x) if type(x) in _SEQUENCES else x
+
+
+_SEQUENCES = frozenset((list, tuple))
+
+
+@functools.lru_cache(maxsize=1024)
+def _name_in_table(ufunc: Any) -> str:
+    """The name of the operation that a ufunc is, argument for argument, if there is one; else an empty name."""
+    name = ufunc_name(ufunc)
+    return "" if name in UFUNCS else NAMES.get(name, name)
 
 
 @functools.lru_cache(maxsize=1024)

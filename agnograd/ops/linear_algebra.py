@@ -29,15 +29,10 @@ def _adjoint(xp: Any, x: Array) -> Array:
     return _conj(xp, xp.matrix_transpose(x))
 
 
-def _fit(xp: Any, g: Array, spec: Spec) -> Array:
-    # Between matrices of one dtype there is nothing to fit: that is worth a look beforehand.
-    return g if g.dtype == spec.dtype and g.shape == spec.shape else fit(xp, g, spec)
-
-
 def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
     # G B^H; vectors are matrices of one row or column.
-    if len(x2.shape) == 2 == len(x1_spec.shape):
-        return _fit(xp, xp.matmul(g, x2.T if x2.dtype in xp.reals else _adjoint(xp, x2)), x1_spec)
+    if len(x2.shape) == 2 == len(g.shape):
+        return xp.matmul(g, x2.T if x2.dtype in xp.reals else _adjoint(xp, x2))
     if len(x2.shape) == 1:
         return fit(xp, g[..., None] * _conj(xp, x2) if len(x1_spec.shape) > 1 else g * _conj(xp, x2), x1_spec)
     if len(x1_spec.shape) == 1:
@@ -50,8 +45,8 @@ def _matmul_left(xp: Any, g: Array, x1_spec: Spec, x2: Array) -> Array:
 
 def _matmul_right(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
     # A^H G
-    if len(x1.shape) == 2 == len(x2_spec.shape):
-        return _fit(xp, xp.matmul(x1.T if x1.dtype in xp.reals else _adjoint(xp, x1), g), x2_spec)
+    if len(x1.shape) == 2 == len(g.shape):
+        return xp.matmul(x1.T if x1.dtype in xp.reals else _adjoint(xp, x1), g)
     if len(x1.shape) == 1:
         a = _conj(xp, x1)
         if len(x2_spec.shape) == 1:
