@@ -71,6 +71,7 @@ def substitute(t: Array, b: Array, *, lower: bool) -> Array:
            [2.]])
     """
     count = len(t.chunks[0])
+    within = on_block("solve_triangular", upper=not lower)
     order = range(count) if lower else range(count - 1, -1, -1)
     b = b.rechunk({0: t.chunks[1]})
 
@@ -79,7 +80,7 @@ def substitute(t: Array, b: Array, *, lower: bool) -> Array:
             for place, i in enumerate(order):
                 pairs = [((t.name, i, p), (name, p, k)) for p in order[:place]]
                 rest = yield from _reduced((i, k), (b.name, i, k), pairs, _less)
-                yield (i, k), on_block("linalg.solve"), (t.name, i, i), rest
+                yield (i, k), within, (t.name, i, i), rest
 
     return _assembled("substitute", tasks, [t, b], b, b.chunks, dtype=(t[:1, :1] @ b[:1, :1]).dtype)
 
@@ -143,7 +144,7 @@ def _adjoint(x: Any) -> Any:
 
 def _over_adjoint(x: Any, lower: Any) -> Any:
     """``x (L^H)^-1 = (L^-1 x^H)^H``."""
-    return _adjoint(on_block("linalg.solve")(lower, _adjoint(x)))
+    return _adjoint(on_block("solve_triangular")(lower, _adjoint(x)))
 
 
 def _less(x: Any, *factors: Any) -> Any:

@@ -15,6 +15,7 @@ from agnograd.backends import dask_linalg_blocked as blocked
 from agnograd.backends.dask_blocks import empty_block, fits, from_block, gather, is_whole, limit, meta_like, on_block
 from agnograd.backends.dask_indexing import complex_meta
 from agnograd.backends.dask_sizes import is_unknown
+from agnograd.core.table import OPS, spaces
 
 Array = Any
 
@@ -25,7 +26,10 @@ def kernels() -> dict[str, Callable[..., Any]]:
     """What dask lacks of ``linalg``, or has for single matrices only."""
     functions: list[Callable[..., Any]] = [cholesky, cross, det, eig, eigh, eigvalsh, inv, matrix_rank, pinv, qr]
     functions += [slogdet, solve, svd, svdvals]
-    return {"cofactors": cofactors, **{f"linalg.{function.__name__}": function for function in functions}}
+    return {
+        **{function.__name__: function for function in (cholesky_pullback, cofactors, solve_triangular)},
+        **{f"linalg.{function.__name__}": function for function in functions},
+    }
 
 
 def _stacked(
@@ -132,22 +136,53 @@ def inv(x: Array) -> Array:
 
 def solve(x1: Array, x2: Array) -> Array:
     """With a matrix in one chunk and right-hand sides in any, or with one in several."""
+    if x2.ndim == 1:
+        return solve(x1, x2[:, None])[..., 0]
+    return _solved("linalg.solve", blocked.solve, x1, x2)
+
+
+def solve_triangular(x1: Array, x2: Array, *, upper: bool = False) -> Array:
+    """With a matrix in one chunk and right-hand sides in any, or with one in several."""
+
+    def by_blocks(x1: Array, x2: Array) -> Array:
+        return blocked.substitute(blocked.square_blocks(x1), x2, lower=not upper)
+
+    return _solved("solve_triangular", by_blocks, x1, x2, upper=upper)
+
+
+def _solved(name: str, by_blocks: Callable[[Array, Array], Array], x1: Array, x2: Array, **params: Any) -> Array:
     import dask.array as da
     import numpy as np
 
-    if x2.ndim == 1:
-        return solve(x1, x2[:, None])[..., 0]
     dtype = np.result_type(x1.dtype, x2.dtype)
-    if _by_blocks(_square(x1, "solve")) and x2.ndim == 2:
-        return blocked.solve(x1.astype(dtype), x2.astype(dtype))
+    if _by_blocks(_square(x1, name)) and x2.ndim == 2:
+        return by_blocks(x1.astype(dtype), x2.astype(dtype))
     batch = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
     x1, x2 = (da.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (x1, x2))
-    x1, x2 = gather(x1, _MATRIX, "linalg.solve"), gather(x2, (-2,), "linalg.solve", split=True)
+    x1, x2 = gather(x1, _MATRIX, name), gather(x2, (-2,), name, split=True)
     lead = tuple(range(len(batch)))
     i, j, k = (len(batch) + n for n in range(3))
     return da.blockwise(
-        on_block("linalg.solve"), (*lead, i, k), x1, (*lead, i, j), x2, (*lead, j, k),
+        on_block(name, **params), (*lead, i, k), x1, (*lead, i, j), x2, (*lead, j, k),
         dtype=dtype, concatenate=True, meta=meta_like(x2, dtype=dtype),
+    )  # fmt: skip
+
+
+def cholesky_pullback(x1: Array, x2: Array) -> Array:
+    """One task for matrices in one chunk; what it is made of for one in several."""
+    import dask.array as da
+    import numpy as np
+
+    if not (fits(x1, _MATRIX) and fits(x2, _MATRIX)):
+        body: Any = OPS["cholesky_pullback"].body
+        return body(spaces[type(x1)], x1, x2)
+    batch = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+    both = [gather(da.broadcast_to(x, (*batch, *x.shape[-2:])), _MATRIX, "cholesky_pullback") for x in (x1, x2)]
+    dtype = np.result_type(x1.dtype, x2.dtype)
+    axes = tuple(range(len(batch) + 2))
+    return da.blockwise(
+        on_block("cholesky_pullback"), axes, both[0], axes, both[1], axes,
+        dtype=dtype, meta=meta_like(both[0], dtype=dtype),
     )  # fmt: skip
 
 

@@ -85,14 +85,14 @@ def cross(run: Run, arrays: Sequence[Array], mapped: Mask, axis: int = -1) -> Ar
     return run(*[with_axes(x, ndim) if m else x for x, m in zip(arrays, mapped, strict=True)], axis=axis)
 
 
-def solve(run: Run, arrays: Sequence[Array], mapped: Mask) -> Array:
+def solve(run: Run, arrays: Sequence[Array], mapped: Mask, **params: Any) -> Array:
     """Linear systems; a right-hand side of one axis is a vector."""
     n1, n2 = ndims(arrays, mapped)
     x1, x2 = arrays
     if n2 == 1:
         x2 = x2[..., None]
     ndim = max(n1, n2, 2)
-    out = run(*[with_axes(x, ndim) if m else x for x, m in zip((x1, x2), mapped, strict=True)])
+    out = run(*[with_axes(x, ndim) if m else x for x, m in zip((x1, x2), mapped, strict=True)], **params)
     return out[..., 0] if n2 == 1 else out
 
 

@@ -284,6 +284,25 @@ def cofactors(x):
     return torch.stack(cells, dim=-1).reshape(x.shape)
 
 
+def diagonal_matrix(x, *, shape, offset=0):
+    m, n = shape
+    whole = torch.diag_embed(x, offset) if x.shape[-1] else x.new_zeros((*x.shape[:-1], m, n))
+    m, n = m - whole.shape[-2], n - whole.shape[-1]
+    return torch.nn.functional.pad(whole, (0, n, 0, m))
+
+
+def cholesky_pullback(x1, x2):
+    lower, g = torch.tril(x1), torch.tril(x2)
+    middle = torch.tril(lower.mH @ g)
+    middle = middle - torch.diag_embed(torch.diagonal(middle, 0, -2, -1)) / 2
+    inverse = torch.linalg.inv(lower)
+    return inverse.mH @ ((middle + middle.mH) / 2) @ inverse
+
+
+def solve_triangular(x1, x2, *, upper=False):
+    return torch.linalg.solve((torch.triu if upper else torch.tril)(x1), x2)
+
+
 def contract(x1, x2, *, labels):
     in1, in2, out = labels
     return torch.einsum(f"{in1},{in2}->{out}", x1, x2)
@@ -321,7 +340,10 @@ def svd(x, *, full_matrices=True):
 
 
 LINEAR_ALGEBRA = {
+    "cholesky_pullback": promoted(cholesky_pullback),
     "cofactors": cofactors,
+    "diagonal_matrix": diagonal_matrix,
+    "solve_triangular": promoted(solve_triangular),
     "contract": promoted(contract),
     "einsum": einsum,
     "linalg.cholesky": lambda x, *, upper=False: torch.linalg.cholesky(x, upper=upper),

@@ -100,6 +100,21 @@ TEXTS: dict[str, tuple[str, str, str]] = {
         "x = ag.asarray([[1.0, 2.0], [3.0, 4.0]])\nag.round(ag.cofactors(x))",
         "tensor([[ 4., -3.],\n        [-2.,  1.]])",
     ),
+    "diagonal_matrix": (
+        "Zeros with a given diagonal, the transpose of `linalg.diagonal`.",
+        "ag.diagonal_matrix(ag.asarray([1.0, 2.0]), shape=(2, 2))",
+        "tensor([[1., 0.],\n        [0., 2.]])",
+    ),
+    "solve_triangular": (
+        "Solution of a linear system with a triangular matrix, of which the other triangle is not read.",
+        "x = ag.asarray([[2.0, 0.0], [1.0, 2.0]])\nag.solve_triangular(x, ag.asarray([[2.0], [5.0]]))",
+        "tensor([[1.],\n        [2.]])",
+    ),
+    "cholesky_pullback": (
+        "Gradient in a Hermitian matrix, from that in its lower Cholesky factor.",
+        "x = ag.asarray([[2.0, 0.0], [0.0, 4.0]])\nag.cholesky_pullback(ag.linalg.cholesky(x * x), x)",
+        "tensor([[0.5000, 0.0000],\n        [0.0000, 0.5000]])",
+    ),
     "reshape": (
         "The elements in another shape.",
         "ag.reshape(ag.arange(6.0), (2, 3))",

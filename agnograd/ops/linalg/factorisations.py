@@ -9,28 +9,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from agnograd.core import batched_products
 from agnograd.core.batching import stacks
+from agnograd.core.cotangent import Spec, fit
 from agnograd.core.formulas import is_complex, nonzero
 from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import general, nondifferentiable
 from agnograd.ops.linalg.matrices import (
     COMPLEX,
+    COMPLEX_STACK,
     HERMITIAN,
     HERMITIAN_COMPLEX,
     HERMITIAN_STACK,
     REAL,
     SHAPES,
+    STACK,
     TALL,
     WIDE_COMPLEX,
     adjoint,
     diagonal_of,
     hermitian,
     leading_cotangent,
-    over_columns,
     real_diagonal,
     total,
     unitary_tangent,
+    with_diagonal,
 )
 
 Array = Any
@@ -61,9 +65,10 @@ def _qr_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
     # With C = dA R^-1, X = Q^H C: dQ = C - Q X + Q W, dR = (X - W) R, W the skew matrix with the lower triangle of X.
     n = total(None if gq is None else xp.matmul(qh, gq), None if gr is None else -xp.matmul(gr, adjoint(xp, square)))
     upper = xp.triu(n, k=1)
-    inner = -(upper + adjoint(xp, upper) + real_diagonal(xp, n))
-    back = total(gq, xp.matmul(q, inner))
-    back = adjoint(xp, xp.linalg.solve(square, adjoint(xp, back)))
+    inner = with_diagonal(xp, upper + adjoint(xp, upper), real_diagonal(xp, n))
+    turned = xp.matmul(q, inner)
+    back = -turned if gq is None else gq - turned
+    back = adjoint(xp, xp.solve_triangular(square, adjoint(xp, back), upper=True))
     return back if back_beyond is None else xp.concat([back, back_beyond], axis=-1)
 
 
@@ -72,13 +77,14 @@ def _qr_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
     count = min(r_all.shape[-1], q_all.shape[-2])
     q, r = q_all[..., :count], r_all[..., :count, :]
     square, beyond = r[..., :count], r[..., count:]
-    c = over_columns(xp, t[..., :count], square)
+    columns = xp.matrix_transpose(t[..., :count])
+    c = xp.matrix_transpose(xp.solve_triangular(xp.matrix_transpose(square), columns))
     x = xp.matmul(adjoint(xp, q), c)
     lower = xp.tril(x, k=-1)
     turn = lower - adjoint(xp, lower)
     if is_complex(xp, x):
         # The diagonal of R is real.
-        turn = turn + xp.tril(xp.triu(x)) - real_diagonal(xp, x)
+        turn = with_diagonal(xp, turn, diagonal_of(xp, x) - real_diagonal(xp, x))
     dq = c - xp.matmul(q, x - turn)
     dr = xp.matmul(x - turn, square)
     if r.shape[-1] > count:
@@ -119,23 +125,23 @@ qr: Op = general(
 
 def _half_diagonal(xp: Any, x: Array) -> Array:
     """The lower triangle with half of the diagonal, whose imaginary part is none of a factor's."""
-    return xp.tril(x, k=-1) + 0.5 * real_diagonal(xp, x)
+    return with_diagonal(xp, xp.tril(x), 0.5 * real_diagonal(xp, x))
 
 
 def _cholesky_vjp(xp: Any, g: Array, ans: Array, upper: bool) -> Array:
-    lower, g = (adjoint(xp, ans), adjoint(xp, g)) if upper else (ans, g)
-    lh = adjoint(xp, lower)
-    inner = hermitian(xp, _half_diagonal(xp, xp.matmul(lh, g)))
-    # L^-H S L^-1
-    return xp.linalg.solve(lh, adjoint(xp, xp.linalg.solve(lh, inner)))
+    return xp.cholesky_pullback(*(adjoint(xp, ans), adjoint(xp, g)) if upper else (ans, g))
 
 
 def _cholesky_jvp(xp: Any, t: Array, ans: Array, upper: bool) -> Array:
-    lower = adjoint(xp, ans) if upper else ans
+    if upper:
+        return adjoint(xp, _factor_tangent(xp, adjoint(xp, ans), t))
+    return _factor_tangent(xp, ans, t)
+
+
+def _factor_tangent(xp: Any, lower: Array, t: Array) -> Array:
     # L Phi(L^-1 dA L^-H)
-    inner = xp.linalg.solve(lower, adjoint(xp, xp.linalg.solve(lower, hermitian(xp, t))))
-    dl = xp.matmul(lower, _half_diagonal(xp, inner))
-    return adjoint(xp, dl) if upper else dl
+    inner = xp.solve_triangular(lower, adjoint(xp, xp.solve_triangular(lower, hermitian(xp, t))))
+    return xp.matmul(lower, _half_diagonal(xp, inner))
 
 
 _CHOLESKY_SAMPLES = [
@@ -154,6 +160,47 @@ cholesky: Op = general(
     doc="A = L L^H: dL = L Phi(L^-1 dA L^-H), Phi the lower triangle with half of the diagonal",
     domain=lambda xp, x: (hermitian(xp, x),),
     samples=[*_CHOLESKY_SAMPLES, *(Sample(s.arrays, {"upper": True}) for s in _CHOLESKY_SAMPLES)],
+)
+
+
+def _pullback(xp: Any, x1: Array, x2: Array, /) -> Array:
+    lh = adjoint(xp, xp.tril(x1))
+    inner = hermitian(xp, _half_diagonal(xp, xp.matmul(lh, xp.tril(x2))))
+    return xp.solve_triangular(lh, adjoint(xp, xp.solve_triangular(lh, inner, upper=True)), upper=True)
+
+
+def _pullback_factor_vjp(xp: Any, g: Array, x1: Array, x1_spec: Spec, x2: Array, ans: Array) -> Array:
+    g = hermitian(xp, g)
+    along = xp.matmul(x2, adjoint(xp, _factor_tangent(xp, xp.tril(x1), g))) - 2 * xp.matmul(ans, g)
+    return fit(xp, xp.tril(adjoint(xp, xp.solve_triangular(x1, adjoint(xp, along)))), x1_spec)
+
+
+def _pullback_factor_jvp(xp: Any, t: Array, x1: Array, x2: Array, ans: Array) -> Array:
+    # W^H with W = dL L^-1
+    turn = xp.solve_triangular(adjoint(xp, x1), adjoint(xp, xp.tril(t)), upper=True)
+    change = xp.matmul(turn, ans)
+    return xp.cholesky_pullback(x1, xp.matmul(turn, x2)) - (change + adjoint(xp, change))
+
+
+def _pullback_cotangent_vjp(xp: Any, g: Array, x1: Array, x2_spec: Spec) -> Array:
+    return fit(xp, _factor_tangent(xp, xp.tril(x1), g), x2_spec)
+
+
+cholesky_pullback: Op = general(
+    "cholesky_pullback(x1, x2, /)",
+    batch=batched_products.solve,
+    body=_pullback,
+    vjp={"x1": _pullback_factor_vjp, "x2": _pullback_cotangent_vjp},
+    jvp={"x1": _pullback_factor_jvp, "x2": lambda xp, t, x1: xp.cholesky_pullback(x1, t)},
+    doc="the Hermitian part of L^-H Phi(L^H G) L^-1: the cotangent of A = L L^H, from G, that of L",
+    samples=[
+        Sample((REAL, Uniform(shape=(3, 3)))),
+        Sample(([[1.5]], Uniform(shape=(1, 1)))),
+        Sample((STACK, Uniform(shape=(2, 2)))),
+        Sample((COMPLEX, Uniform(shape=(2, 2), kind="complex"))),
+        Sample((COMPLEX_STACK, Uniform(shape=(2, 2, 2), kind="complex"))),
+        Sample((Uniform(shape=(0, 2, 2)), Uniform(shape=(0, 2, 2)))),
+    ],
 )
 
 # -- pseudo-inverse --------------------------------------------------------------------------------------------------

@@ -23,9 +23,23 @@ def column_minus_row(xp: Any, x: Array, shape: tuple[int, ...]) -> Array:
     return xp.arange(n, device=device)[None, :] - xp.arange(m, device=device)[:, None]
 
 
+def on_diagonal(xp: Any, x: Array, shape: tuple[int, ...], offset: int = 0) -> Array:
+    """Where a diagonal of matrices of that shape is, on the device of `x`."""
+    *_, m, n = shape
+    device = xp.device(x)
+    rows = xp.arange(m, device=device)[:, None]
+    return xp.arange(n, device=device)[None, :] == (rows + offset if offset else rows)
+
+
+def with_diagonal(xp: Any, x: Array, diagonal: Array | float) -> Array:
+    """Matrices with another diagonal: a number, or one in the last axis."""
+    row = diagonal if isinstance(diagonal, (int, float)) else diagonal[..., None, :]
+    return xp.where(on_diagonal(xp, x, x.shape), row, x)
+
+
 def off_diagonal(xp: Any, x: Array) -> Array:
     """Matrices with zeros on the diagonal."""
-    return xp.where(column_minus_row(xp, x, x.shape) == 0, 0, x)
+    return with_diagonal(xp, x, 0)
 
 
 def diagonal_of(xp: Any, x: Array) -> Array:
@@ -36,14 +50,13 @@ def diagonal_of(xp: Any, x: Array) -> Array:
 def diagonal_matrix(xp: Any, x: Array) -> Array:
     """Matrices with `x` on the diagonal."""
     size = x.shape[-1]
-    return xp.where(column_minus_row(xp, x, (size, size)) == 0, x[..., None, :], 0)
+    return xp.diagonal_matrix(x, shape=(size, size))
 
 
 def real_diagonal(xp: Any, x: Array) -> Array:
-    """Matrices of the dtype of `x` with the real part of its diagonal."""
-    if is_complex(xp, x):
-        return xp.astype(diagonal_matrix(xp, xp.real(diagonal_of(xp, x))), x.dtype)
-    return diagonal_matrix(xp, diagonal_of(xp, x))
+    """The real part of the diagonals of `x`, in its dtype."""
+    diagonal = diagonal_of(xp, x)
+    return xp.astype(xp.real(diagonal), x.dtype) if is_complex(xp, x) else diagonal
 
 
 def hermitian(xp: Any, x: Array) -> Array:
@@ -58,13 +71,12 @@ def skew(xp: Any, x: Array) -> Array:
 
 def differences(xp: Any, w: Array) -> Array:
     """``w_j - w_i``, and 1 on the diagonal."""
-    size = w.shape[-1]
-    return xp.where(column_minus_row(xp, w, (size, size)) == 0, 1, w[..., None, :] - w[..., :, None])
+    return with_diagonal(xp, w[..., None, :] - w[..., :, None], 1)
 
 
-def over_columns(xp: Any, x: Array, divisor: Array) -> Array:
-    """``x divisor^-1``."""
-    return xp.matrix_transpose(xp.linalg.solve(xp.matrix_transpose(divisor), xp.matrix_transpose(x)))
+def over_values(xp: Any, left: Array, values: Array, right: Array) -> Array:
+    """``left diag(values) right``."""
+    return xp.matmul(left * values[..., None, :], right)
 
 
 def total(a: Array | None, b: Array | None) -> Array:
@@ -77,8 +89,9 @@ def total(a: Array | None, b: Array | None) -> Array:
 
 def weighted(xp: Any, left: Array, right: Array) -> Array:
     """``left diag(1, 2, ...) right``: columns and rows enter by pairs, so that their common phase does not."""
-    weights = xp.astype(xp.arange(1, 1 + right.shape[-2], device=xp.device(left)), left.dtype)
-    return xp.matmul(left * weights, right)
+    return over_values(
+        xp, left, xp.astype(xp.arange(1, 1 + right.shape[-2], device=xp.device(left)), left.dtype), right
+    )
 
 
 def phase_free(xp: Any, x: Array, phase: Array, cotangents: Sequence[Array | None], what: str) -> Array:

@@ -10,7 +10,7 @@ from agnograd.core.cotangent import Spec, fit
 from agnograd.core.op import Op
 from agnograd.core.sample import Sample, Uniform
 from agnograd.core.tiers import composite, linear
-from agnograd.ops.linalg.matrices import column_minus_row
+from agnograd.ops.linalg.matrices import on_diagonal
 
 Array = Any
 
@@ -26,12 +26,20 @@ def _filled_up(xp: Any, x: Array, size: int) -> Array:
     return xp.concat([x, zeros], axis=-1)
 
 
-def _diagonal_back(xp: Any, g: Array, x_spec: Spec, offset: int) -> Array:
-    *_, m, n = x_spec.shape
-    on_diagonal = column_minus_row(xp, g, x_spec.shape) == offset
+def _diagonal_matrix(xp: Any, x: Array, /, *, shape: tuple[int, int], offset: int = 0) -> Array:
+    m, n = shape
+    sizes = m, n, x.shape[-1]
+    if all(type(size) is int for size in sizes):  # those of a lazy array may be unknown
+        length = max(0, min(m, n - offset) if offset >= 0 else min(m + offset, n))
+        if x.shape[-1] != length:
+            msg = (
+                f"diagonal_matrix got {x.shape[-1]} elements for the diagonal of number {offset} of matrices of shape "
+                f"{(m, n)}, which has {length}"
+            )
+            raise ValueError(msg)
     # The k-th element is in row k of a diagonal above the main one, in column k of one below.
-    spread = _filled_up(xp, g, m)[..., :, None] if offset >= 0 else _filled_up(xp, g, n)[..., None, :]
-    return xp.where(on_diagonal, spread, 0)
+    spread = _filled_up(xp, x, m)[..., :, None] if offset >= 0 else _filled_up(xp, x, n)[..., None, :]
+    return xp.where(on_diagonal(xp, x, shape, offset), spread, 0)
 
 
 def _trace(xp: Any, x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
@@ -52,8 +60,23 @@ _DIAGONALS = [
 diagonal: Op = linear(
     "linalg.diagonal(x, /, *, offset=0)",
     batch=stacks,
-    x=_diagonal_back,
+    x=lambda xp, g, x_spec, offset: xp.diagonal_matrix(g, shape=x_spec.shape[-2:], offset=offset),
     samples=[*_DIAGONALS, Sample((Uniform(shape=(0, 2, 2)),)), Sample((Uniform(shape=(2, 3)),), {"offset": 4})],
+)
+diagonal_matrix: Op = linear(
+    "diagonal_matrix(x, /, *, shape, offset=0)",
+    batch=stacks,
+    body=_diagonal_matrix,
+    x=lambda xp, g, offset: xp.linalg.diagonal(g, offset=offset),
+    doc="zeros around a diagonal: the transpose of linalg.diagonal",
+    samples=[
+        Sample((Uniform(shape=(3,)),), {"shape": (3, 3)}),
+        Sample((Uniform(shape=(2,)),), {"shape": (2, 3), "offset": 1}),
+        Sample((Uniform(shape=(2, 1)),), {"shape": (2, 3), "offset": -1}),
+        Sample((Uniform(shape=(0,)),), {"shape": (2, 3), "offset": 4}),
+        Sample((Uniform(shape=(2, 2), kind="complex"),), {"shape": (4, 2), "offset": -2}),
+        Sample((Uniform(shape=(0, 2)),), {"shape": (2, 2)}),
+    ],
 )
 trace: Op = composite(
     "linalg.trace(x, /, *, offset=0, dtype=None)",

@@ -30,18 +30,19 @@ from agnograd.ops.linalg.matrices import (
     SHAPES,
     STACK,
     adjoint,
-    column_minus_row,
     diagonal_matrix,
     diagonal_of,
     differences,
     hermitian,
     leading_cotangent,
     off_diagonal,
+    over_values,
     phase_free,
     skew,
     total,
     unitary_tangent,
     weighted,
+    with_diagonal,
 )
 
 Array = Any
@@ -54,13 +55,14 @@ Arrays = tuple[Array, ...]
 def _eigh_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
     gw, gv = g
     w, v = ans
-    inner = None if gw is None else diagonal_matrix(xp, gw)
-    if gv is not None:
-        m = xp.matmul(adjoint(xp, v), gv)
-        if is_complex(xp, m):
-            m = phase_free(xp, m, xp.imag(diagonal_of(xp, m))[..., None], [gv], "eigenvectors")
-        inner = total(inner, off_diagonal(xp, skew(xp, m)) / differences(xp, w))
-    return xp.matmul(xp.matmul(v, xp.astype(inner, v.dtype)), adjoint(xp, v))
+    along = None if gw is None else xp.astype(gw, v.dtype)
+    if gv is None:
+        return over_values(xp, v, along, adjoint(xp, v))
+    m = xp.matmul(adjoint(xp, v), gv)
+    if is_complex(xp, m):
+        m = phase_free(xp, m, xp.imag(diagonal_of(xp, m))[..., None], [gv], "eigenvectors")
+    inner = with_diagonal(xp, skew(xp, m) / differences(xp, w), 0 if along is None else along)
+    return xp.matmul(xp.matmul(v, inner), adjoint(xp, v))
 
 
 def _eigh_jvp(xp: Any, t: Array, ans: Arrays) -> Arrays:
@@ -167,9 +169,8 @@ eigvals: Op = composite(
 
 def _gaps(xp: Any, s: Array) -> Array:
     """``s_j^2 - s_i^2`` as a product, in which nothing cancels but what must, and 1 on the diagonal."""
-    size = s.shape[-1]
-    sums = s[..., None, :] + s[..., :, None]
-    return differences(xp, s) * xp.where(column_minus_row(xp, s, (size, size)) == 0, 1, sums)
+    row, column = s[..., None, :], s[..., :, None]
+    return with_diagonal(xp, (row - column) * (row + column), 1)
 
 
 def _outside(xp: Any, columns: Array, x: Array) -> Array:
@@ -186,21 +187,23 @@ def _svd_vjp(xp: Any, g: Arrays, ans: Arrays) -> Array:
     gv = leading_cotangent(xp, v, None if gvh is None else adjoint(xp, gvh), count, "singular vectors")
     u, v = u[..., :count], v[..., :count]
     vh = adjoint(xp, v)
+    along = None if gs is None else xp.astype(gs, u.dtype)
+    if gu is None and gv is None:
+        return over_values(xp, u, along, vh)
     row, column = s[..., None, :], s[..., :, None]
-    gaps = _gaps(xp, s)
     turn_u = None if gu is None else xp.matmul(adjoint(xp, u), gu)
     turn_v = None if gv is None else xp.matmul(vh, gv)
-    inner = None if gs is None else xp.astype(diagonal_matrix(xp, gs), u.dtype)
-    if turn_u is not None:
-        inner = total(inner, 2 * off_diagonal(xp, skew(xp, turn_u)) / gaps * row)
-    if turn_v is not None:
-        inner = total(inner, 2 * off_diagonal(xp, skew(xp, turn_v)) / gaps * column)
-    if is_complex(xp, u) and (turn_u is not None or turn_v is not None):
+    turned = total(
+        None if turn_u is None else (turn_u - adjoint(xp, turn_u)) * row,
+        None if turn_v is None else (turn_v - adjoint(xp, turn_v)) * column,
+    )
+    inner = with_diagonal(xp, turned / _gaps(xp, s), 0 if along is None else along)
+    if is_complex(xp, u):
         turn_u, turn_v = [xp.zeros_like(inner) if m is None else m for m in (turn_u, turn_v)]
         phase_u, phase_v = [xp.imag(diagonal_of(xp, m)) for m in (turn_u, turn_v)]
         inner = phase_free(xp, inner, (phase_u + phase_v)[..., None], [g[0], g[2]], "singular vectors")
         inner = inner + 0.5j * xp.astype(diagonal_matrix(xp, (phase_u - phase_v) / s), u.dtype)
-    back = None if inner is None else xp.matmul(xp.matmul(u, inner), vh)
+    back = xp.matmul(xp.matmul(u, inner), vh)
     if gu is not None and u.shape[-2] > count:
         back = total(back, xp.matmul(_outside(xp, u, gu) / row, vh))
     if gv is not None and v.shape[-2] > count:

@@ -90,6 +90,48 @@ solve: Op = general(
     ],
 )
 
+# -- triangular systems ------------------------------------------------------------------------------------------------
+
+
+def _triangle(xp: Any, x: Array, upper: bool) -> Array:
+    return xp.triu(x) if upper else xp.tril(x)
+
+
+def _solve_triangular_left(xp: Any, g: Array, x1: Array, x1_spec: Spec, ans: Array, upper: bool) -> Array:
+    # The triangle of -A^-H G X^H
+    w = xp.solve_triangular(adjoint(xp, x1), g, upper=not upper)
+    return fit(xp, _triangle(xp, -xp.matmul(w, adjoint(xp, ans)), upper), x1_spec)
+
+
+solve_triangular: Op = general(
+    "solve_triangular(x1, x2, /, *, upper=False)",
+    batch=batched_products.solve,
+    # What is above the diagonal, or below, is not zero in what a user may give.
+    body=lambda xp, x1, x2, *, upper=False: xp.linalg.solve(_triangle(xp, x1, upper), x2),
+    vjp={
+        "x1": _solve_triangular_left,
+        "x2": lambda xp, g, x1, x2_spec, upper: fit(
+            xp, xp.solve_triangular(adjoint(xp, x1), g, upper=not upper), x2_spec
+        ),
+    },
+    jvp={
+        "x1": lambda xp, t, x1, ans, upper: (
+            -xp.solve_triangular(x1, xp.matmul(_triangle(xp, t, upper), ans), upper=upper)
+        ),
+        "x2": lambda xp, t, x1, upper: xp.solve_triangular(x1, t, upper=upper),
+    },
+    doc="X = A^-1 B by substitution; nothing of A but a triangle is read",
+    samples=[
+        Sample((REAL, Uniform(shape=(3, 2)))),
+        Sample((REAL, Uniform(shape=(3, 2))), {"upper": True}),
+        Sample(([[1.5]], Uniform(shape=(1, 1)))),
+        Sample((STACK, Uniform(shape=(2, 1)))),
+        Sample((COMPLEX, Uniform(shape=(2, 3), kind="complex"))),
+        Sample((COMPLEX_STACK, Uniform(shape=(2, 2, 1))), {"upper": True}),
+        Sample((Uniform(shape=(0, 2, 2)), Uniform(shape=(2, 1)))),
+    ],
+)
+
 # -- powers ------------------------------------------------------------------------------------------------------------
 
 
