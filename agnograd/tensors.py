@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 from weakref import finalize
 
-from agnograd.core.array import Array, innermost, install_operators, new_class
+from agnograd.core.array import Array, innermost, install_operators, new_class, shorten_operators
 from agnograd.core.batch import Batched, check_single, detached
 from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.forward import Dual
@@ -18,7 +18,7 @@ from agnograd.core.inplace import write
 from agnograd.core.level import ROOT
 from agnograd.core.methods import install_methods
 from agnograd.core.nodes import Node, Reverse, classes, edge, is_leaf, new_leaf, wrap
-from agnograd.core.recorders import indexed, make_call
+from agnograd.core.recorders import direct, indexed, make_call
 from agnograd.core.reverse import prompt_leaves
 from agnograd.core.table import OPS, bind_with
 from agnograd.core.views import attach, become, refresh, settled, share, writes
@@ -436,5 +436,7 @@ def _operator(name: str) -> Callable[..., Any]:
 
 
 install_operators(_operator, write)
+for _cls in (Dual, _nested):
+    shorten_operators(_cls, lambda name: direct(OPS[name]))
 Array.__getitem__ = indexed(OPS["getitem"])  # type: ignore[method-assign]
 install_methods()

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from agnograd.backends import host_memory, repairs
+from agnograd.backends import host_memory, numpy_matrices, repairs
 from agnograd.backends.text import describe, undefined_gradient
 from agnograd.hookspecs import Backend, hookimpl
 
@@ -155,8 +155,15 @@ def kernels() -> dict[str, Callable[..., Any]]:
         # What is wrong, NumPy's own explains.
         return x1[:, None] * x2 if x1.ndim == x2.ndim == 1 else np.linalg.outer(x1, x2)
 
+    def unit_multiples(x: Array) -> Array:
+        n = x.size
+        out = np.zeros(n * n, x.dtype)
+        out[:: n + 1] = x.ravel()
+        return out.reshape(n, n)
+
     return {
         "sum": sum_,
+        "unit_multiples": unit_multiples,
         "mean": mean,
         "bounded": lambda x, *, low=None, high=None: np.clip(x, low, high),
         # array-api-compat's functions check what these check themselves.
@@ -180,6 +187,7 @@ def kernels() -> dict[str, Callable[..., Any]]:
         # A third faster than broadcasting, whose innermost loops are short.
         "outer_of_stacks": lambda x1, x2: np.einsum("...i,...j->...ij", x1, x2),
         "tensordot": np.tensordot,
+        **numpy_matrices.kernels(),
     }
 
 

@@ -362,6 +362,12 @@ def spec(x: Any) -> Spec:
     space = spaces.get(type(x))
     if space is not None:
         return space.spec(x)
+    if type(x) is Dual or type(x) is classes.nested:
+        # Mostly the value of a derivative, around a raw array of the same shape.
+        inner = x._array
+        space = spaces.get(type(inner))
+        if space is not None and not space.lazy:
+            return space.spec(inner)
     if type(x) in SCALARS:
         return Spec((), type(x), None)
     return spaces[type(innermost(x))].spec(x)

@@ -72,7 +72,13 @@ class Array(Methods):
     @property
     def shape(self) -> tuple[int, ...]:
         """Size of each axis; None where a lazy backend does not know it."""
-        shape = self._array.shape
+        inner = self._array
+        shape = inner.shape
+        if type(inner) in _sized or isinstance(inner, Array):
+            return shape  # type: ignore[no-any-return]
+        space = spaces.get(type(inner))
+        if space is not None and not space.lazy and type(shape) is tuple:
+            _sized.add(type(inner))
         for n in shape:
             if n != n:
                 # What dask does not know is a NaN.
@@ -116,7 +122,9 @@ class Array(Methods):
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         """The namespace of this array's backend, one object for all wrappers."""
-        return type(self)._namespace(spaces[type(innermost(self))], api_version)
+        space = spaces.get(type(self._array)) or spaces[type(innermost(self))]
+        found = space.wrapped if api_version is None else None
+        return type(self)._namespace(space, api_version) if found is None else found
 
     # Elementwise equality must not cost an array its place in sets and dictionaries: identity it is.
     if TYPE_CHECKING:
@@ -140,6 +148,10 @@ class Array(Methods):
 
     def __contains__(self, value: Any) -> bool:
         return bool(OPS["any"].call(self == value))
+
+
+# Raw types whose shapes are tuples of known sizes, known once one came up.
+_sized: set[type] = set()
 
 
 def innermost(x: Any) -> Any:
@@ -217,6 +229,21 @@ def install_operators(
         methods[f"__{name}__"] = operator(op)
     for name, method in methods.items():
         setattr(Array, name, method)
+
+
+def shorten_operators(cls: type[Array], direct: Callable[[str], Callable[..., Any] | None]) -> None:
+    """Set operators of two arrays again, for wrappers to which the way of the others is a detour.
+
+    Parameters
+    ----------
+    direct : callable
+        Operation name to its shortest way for them; None where there is none.
+    """
+    for name, op in BINARY.items():
+        call = direct(op)
+        if call is not None:
+            setattr(cls, f"__{name}__", call)
+            setattr(cls, f"__r{name}__", _reflected(call))
 
 
 def new_class(name: str, bases: tuple[type, ...], doc: str, **members: Any) -> Any:

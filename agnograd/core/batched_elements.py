@@ -14,6 +14,7 @@ from typing import Any
 from agnograd.core.array import Array
 from agnograd.core.batch import Batched, body_of, widened
 from agnograd.core.batching import elements
+from agnograd.core.diagonal import DIAGONALS, Diagonal, elements_of, filled, raw_beside
 from agnograd.core.forward import Dual
 from agnograd.core.kept import kept
 from agnograd.core.level import Level, zero_safety
@@ -88,8 +89,15 @@ def pulled(variant: Variant, g: Any, saved: Sequence[Any], safe: bool) -> Sequen
     sequence or None
         None where the rule has to run on wrappers.
     """
-    if type(g) is not Batched or not _broadcasts(variant):
+    if not _broadcasts(variant):
         return None
+    if type(g) is not Batched:
+        if type(g) not in DIAGONALS:
+            return None
+        elements = _pulled_elements(variant, g, saved, safe)
+        if elements is not None:
+            return elements
+        filled(g)
     found = _opened(g, len(g._array.shape), saved)
     if found is None:
         return None
@@ -107,6 +115,27 @@ def pulled(variant: Variant, g: Any, saved: Sequence[Any], safe: bool) -> Sequen
     if len(variant.needs) == 1:
         return (Batched(out, level),)
     return [None if x is None else Batched(x, level) for x in out]
+
+
+def _pulled_elements(variant: Variant, g: Any, saved: Sequence[Any], safe: bool) -> Sequence[Any] | None:
+    """The same for the elements of a diagonal, None where the members are needed in full."""
+    values = raw_beside(g, saved)
+    if values is None:
+        return None
+    raw = elements_of(g)
+    xp = spaces[type(raw)]
+    if safe:
+        variant = variant.zero_safe()
+    rule = variant.rule if raw.dtype in xp.reals else variant.adjoint
+    try:
+        with _NO_GUARD if xp.guard is None else xp.guard(raw):
+            out = rule(xp, raw, *values)
+    except Exception:
+        return None  # it is run again, and explains what went wrong
+    outs = (out,) if len(variant.needs) == 1 else out
+    if any([x is not None and x.shape != raw.shape for x in outs]):
+        return None
+    return [None if x is None else Diagonal(x, g._level) for x in outs]
 
 
 @functools.cache
@@ -148,6 +177,11 @@ def pushed(op: Op, operands: Sequence[Any], data: Sequence[Any], ans: Any, level
             return None
         rule, safe_rule, places = found
         values = [ans if place is None else data[place] for place in places]
+        if type(t) in DIAGONALS:
+            elements = _pushed_elements(op, operands, data, ans, level)
+            if elements is not None:
+                return elements
+            filled(t)
         if type(t) is Batched:
             if batch is not None and t._level is not batch:
                 return None
@@ -166,6 +200,35 @@ def pushed(op: Op, operands: Sequence[Any], data: Sequence[Any], ans: Any, level
         except Exception:
             return None  # it is run again, and explains what went wrong
     return total if batch is None else Batched(total, batch)
+
+
+def _pushed_elements(op: Op, operands: Sequence[Any], data: Sequence[Any], ans: Any, level: Level) -> Any:
+    """The same where all tangents are diagonals of one batch, None where their members are needed in full."""
+    safe = zero_safety.get()
+    batch = total = None
+    for i, x in enumerate(operands):
+        if not isinstance(x, Dual) or x._level is not level:
+            continue
+        t = x._tangent
+        found = _tangent_rule(op, i)
+        if found is None or type(t) not in DIAGONALS or (batch is not None and t._level is not batch):
+            return None
+        batch = t._level
+        rule, safe_rule, places = found
+        values = raw_beside(t, [ans if place is None else data[place] for place in places])
+        if values is None:
+            return None
+        raw = elements_of(t)
+        guard = spaces[type(raw)].guard
+        try:
+            with _NO_GUARD if guard is None else guard(raw):
+                term = (safe_rule if safe else rule)(spaces[type(raw)], raw, *values)
+                total = term if total is None else total + term
+        except Exception:
+            return None  # it is run again, and explains what went wrong
+        if term.shape != raw.shape or raw.shape != ans.shape:
+            return None
+    return Diagonal(total, batch)  # type: ignore[arg-type]
 
 
 _NO_GUARD = nullcontext()

@@ -366,8 +366,8 @@ def projection(node: Node, index: int) -> Node:
 
 def run_rule(node: Node, g: Any, saved: Sequence[Any], safe: bool) -> Sequence[Any]:
     """Run a node's rule on raw arrays throughout, or on wrappers throughout; one cotangent for each parent."""
-    xp = namespace_of(g, saved)
     variant = node.variant.zero_safe() if safe else node.variant
+    xp = g.__array_namespace__() if isinstance(g, Array) else namespace_of(g, saved)
     if not isinstance(xp, Space):
         g, saved = on_wrappers(node.variant, g, saved)
         found = (variant.rule if g.dtype in xp.reals else variant.adjoint)(xp, g, *saved)
@@ -386,9 +386,13 @@ def _wrapped_rule(node: Node, g: Any) -> list[Any]:
 
 def on_wrappers(variant: Variant, g: Any, saved: Iterable[Any]) -> tuple[Any, list[Any]]:
     """A cotangent and saved values for a rule that is to run on wrappers."""
-    g = g.map(as_wrapper) if type(g) is Outputs else as_wrapper(g)
+    if not isinstance(g, Array):
+        g = g.map(as_wrapper) if type(g) is Outputs else as_wrapper(g)
+    arrays = variant.op.arrays
     names = zip(variant.names, saved, strict=True)
-    return g, [as_wrapper(x) if _is_array(variant, name) else x for name, x in names]
+    return g, [
+        x if isinstance(x, Array) or (name not in arrays and name != "ans") else as_wrapper(x) for name, x in names
+    ]
 
 
 _SCALARS = frozenset((bool, int, float, complex))

@@ -223,6 +223,11 @@ def beyond(op: Op, operator: bool = False) -> Call:
     return of_one if len(op.arrays) == 1 else of_two
 
 
+def direct(op: Op) -> Call | None:
+    """An operator's function for wrappers that are no plain tensors; None where there is none of its own."""
+    return beyond(op, True) if op.path is not None and len(op.arrays) == 2 and not op.statics else None
+
+
 def plan(op: Op, needs: tuple[int, ...], fit: tuple[int, ...] = ()) -> tuple[Variant, Keeper | None]:
     """How a call is taken back, and the function ``(*arrays, ans)`` to what it saves."""
     variant = op.variant(needs, fit)

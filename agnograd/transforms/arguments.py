@@ -13,8 +13,9 @@ import optree
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.facts import describe, raw_space
+from agnograd.core.forward import Dual
 from agnograd.core.level import Level
-from agnograd.core.nodes import Node, Reverse, new_leaf, wrap
+from agnograd.core.nodes import Node, Reverse, classes, new_leaf
 from agnograd.core.operands import default_array
 from agnograd.core.reverse import backward
 from agnograd.core.table import spaces
@@ -150,16 +151,26 @@ class Inputs:
         near = (*trees, *beside)
         for key, tree in zip(keys, trees, strict=True):
             leaves, structure = leaves_of(tree)
-            self.tensors = self.tensors or any(isinstance(x, Array) for x in leaves)
-            fixed = [constants and is_constant(x) for x in leaves]
-            primals = [
-                x if c else differentiable(x, level.name, partial(place, argument(key), structure, k), near)
-                for k, (x, c) in enumerate(zip(leaves, fixed, strict=True))
-            ]
-            lifted = [x if c else lift(x, level) for x, c in zip(primals, fixed, strict=True)]
+            primals: list[Any] = []
+            lifted: list[Any] = []
+            nodes: list[Node | None] = []
+            for k, x in enumerate(leaves):
+                if isinstance(x, Array):
+                    self.tensors = True
+                if not as_it_is(x):
+                    if constants and is_constant(x):
+                        primals.append(x)
+                        lifted.append(x)
+                        nodes.append(None)
+                        continue
+                    x = differentiable(x, level.name, partial(_place, key, structure, k), near)
+                primals.append(x)
+                x = lift(x, level)
+                lifted.append(x)
+                nodes.append(x._node)
             self.structures.append(structure)
             self.primals.append(primals)
-            self.nodes.append([None if c else x._node for x, c in zip(lifted, fixed, strict=True)])
+            self.nodes.append(nodes)
             self.lifted.append(rebuilt(structure, lifted))
 
     @property
@@ -189,18 +200,31 @@ class Inputs:
             What else makes the results tensors if it holds one.
         """
         found = backward(roots, release=release) if roots else {}
-        tensors = self.tensors or any(isinstance(x, Array) for x in given)
+        tensors = self.tensors or (bool(given) and any(isinstance(x, Array) for x in given))
+        trees = []
+        for structure, nodes, primals in zip(self.structures, self.nodes, self.primals, strict=True):
+            leaves: list[Any] = []
+            for node, x in zip(nodes, primals, strict=True):
+                g = None if node is None else found.get(node)
+                if node is not None:
+                    g = finished(zeros(x) if g is None else g, tensors=tensors)
+                leaves.append(g)
+            trees.append(rebuilt(structure, leaves))
+        return trees
 
-        def cotangent(node: Node | None, x: Any) -> Any:
-            if node is None:
-                return None
-            g = found.get(node)
-            return finished(zeros(x) if g is None else g, tensors=tensors)
 
-        return [
-            rebuilt(structure, [cotangent(node, x) for node, x in zip(nodes, primals, strict=True)])
-            for structure, nodes, primals in zip(self.structures, self.nodes, self.primals, strict=True)
-        ]
+def _place(key: Key, structure: Any, k: int) -> str:
+    return place(argument(key), structure, k)
+
+
+def as_it_is(x: Any) -> bool:
+    """Whether an argument may be differentiated, and is what its level sees: the commonest ones."""
+    if type(x) is Dual:
+        if x._level.faded:
+            return False
+        x = x._array
+    known = spaces.get(type(x))
+    return known is not None and x.dtype in known.floats
 
 
 def is_constant(x: Any) -> bool:
@@ -214,13 +238,9 @@ def is_constant(x: Any) -> bool:
 
 def lift(x: Any, level: Level) -> Reverse:
     """An array as the end of a graph at a level."""
-    tensor: Reverse = wrap(x, _PENDING)
+    tensor = (classes.nested if isinstance(x, Array) else classes.plain)(x, None)
     tensor._node = new_leaf(tensor, level)
     return tensor
-
-
-# `wrap` opens constants; a tensor that is about to get its node is none.
-_PENDING: Any = object()
 
 
 def differentiable(x: Any, transformation: str, where: Callable[[], str], near: Any = ()) -> Any:
@@ -241,8 +261,7 @@ def differentiable(x: Any, transformation: str, where: Callable[[], str], near: 
     NotDifferentiableError
         If its dtype carries no gradient.
     """
-    known = spaces.get(type(x))
-    if known is not None and x.dtype in known.floats:
+    if as_it_is(x):
         return x
     x = settled(x)
     if isinstance(x, (int, float, complex)) and not isinstance(x, bool) and not hasattr(x, "dtype"):

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.batch import Batched
+from agnograd.core.diagonal import identity
 from agnograd.core.facts import describe, raw_space
-from agnograd.core.level import new_level
+from agnograd.core.level import Level, new_level
 from agnograd.core.table import OPS
 from agnograd.core.views import settled
 from agnograd.errors import NotDifferentiableError
@@ -28,8 +29,11 @@ class Vectors(Protocol):
     def count(self) -> int:
         """How many there are."""
 
+    def batches(self, start: int, stop: int, level: Level) -> list[Batched]:
+        """Those from number `start` to `stop`, a batch at a level of ``vmap`` for each array of the space."""
+
     def rows(self, start: int, stop: int) -> list[Any]:
-        """Those from number `start` to `stop`: a raw array for each array of the space, its first axis their number."""
+        """The same as raw arrays, their first axis the number of the vector."""
 
 
 class Basis:
@@ -53,7 +57,7 @@ class Basis:
     def __init__(self, arrays: Sequence[Any], where: Callable[[int], str]) -> None:
         self.shapes: list[tuple[int, ...]] = [tuple(x.shape) for x in arrays]
         for k, shape in enumerate(self.shapes):
-            if not all(isinstance(n, Integral) for n in shape):
+            if not all(type(n) is int or isinstance(n, Integral) for n in shape):
                 msg = (
                     f"a Jacobian needs shapes that are known, and that of {where(k)} depends on values that are not "
                     f"computed yet ({describe(arrays[k])}). Compute it first, or give its chunks their sizes."
@@ -66,12 +70,20 @@ class Basis:
 
     def rows(self, start: int, stop: int) -> list[Any]:
         """Some vectors of the basis, see `Vectors`."""
-        found = []
+        found: list[Any] = []
         for x, shape, size, first in zip(self._raw, self.shapes, self.sizes, self.starts, strict=True):
             space = raw_space(x)
             part = space.eye(stop - start, size, k=start - first, dtype=x.dtype, device=space.device(x))
             found.append(space.reshape(part, (stop - start, *shape)) if len(shape) != 1 else part)
         return found
+
+    def batches(self, start: int, stop: int, level: Level) -> list[Batched]:
+        """The same as batches, see `Vectors`."""
+        if len(self.sizes) == 1 and stop - start == self.count:
+            found = identity(self._raw[0], self.shapes[0], level)
+            if found is not None:
+                return [found]
+        return [Batched(x, level) for x in self.rows(start, stop)]
 
     def parts(self, x: Any) -> list[Any]:
         """A matrix with a row for each vector, or a stack of such rows, cut into those of each array."""
@@ -111,9 +123,11 @@ def images(f: Linear, vectors: Vectors, chunk_size: int | None) -> list[Any]:
 def _images(f: Linear, vectors: Vectors, start: int, stop: int) -> list[Any]:
     """What `vmap` gives for raw arrays, without a look at trees of arguments and axes."""
     with new_level("vmap") as level:
-        found = [settled(y) for y in f(*[Batched(x, level) for x in vectors.rows(start, stop)])]
+        found = [settled(y) for y in f(*vectors.batches(start, stop, level))]
         images = [
-            y._array if type(y) is Batched and y._level is level else _repeated(off_level(y, level)[0], stop - start)
+            y._array
+            if isinstance(y, Batched) and y._level is level
+            else _repeated(off_level(y, level)[0], stop - start)
             for y in found
         ]
     return [finished(y, tensors=False) for y in images]

@@ -11,9 +11,9 @@ import optree
 from agnograd.core.array import Array
 from agnograd.core.forward import Dual
 from agnograd.core.level import new_level
-from agnograd.transforms.arguments import check_callable, differentiable
+from agnograd.transforms.arguments import as_it_is, check_callable, differentiable
 from agnograd.transforms.results import extra, finished, fitting, pair, tangent_off_level, values_of
-from agnograd.transforms.reverse_mode import grad
+from agnograd.transforms.reverse_mode import differentiated
 from agnograd.transforms.trees import flatten, leaves_like, place_of_argument
 
 
@@ -59,15 +59,18 @@ def jvp(
         raise TypeError(msg)
     values, structure = flatten(tuple(primals))
     directions = leaves_like(tuple(tangents), structure, ("tangents", "primals"))
-    tensors = any(isinstance(x, Array) for x in (*values, *directions))
+    tensors = False
     with new_level("jvp") as level:
         duals = []
         for k, (x, t) in enumerate(zip(values, directions, strict=True)):
+            if isinstance(x, Array) or isinstance(t, Array):
+                tensors = True
             if t is None:
                 duals.append(x)
                 continue
             where = partial(place_of_argument, structure, k)
-            x = differentiable(x, level.name, where, values)
+            if not as_it_is(x):
+                x = differentiable(x, level.name, where, values)
             duals.append(Dual(x, fitting(t, x, partial(tangent_of, where)), level))
         out = f(*optree.tree_unflatten(structure, duals))
         aux = None
@@ -75,10 +78,9 @@ def jvp(
             out, aux = pair(out)
             aux = extra(aux, level, tensors=tensors)
         leaves, shape = flatten(out)
-        found = [x for x, _ in values_of(leaves, shape, level)]
-        slopes = [None if x is None else tangent_off_level(x, level) for x in leaves]
-    value = optree.tree_unflatten(shape, [finished(x, tensors=tensors) for x in found])
-    tangent = optree.tree_unflatten(shape, [finished(t, tensors=tensors) for t in slopes])
+        found = [finished(x, tensors=tensors) for x, _ in values_of(leaves, shape, level)]
+        slopes = [None if x is None else finished(tangent_off_level(x, level), tensors=tensors) for x in leaves]
+    value, tangent = optree.tree_unflatten(shape, found), optree.tree_unflatten(shape, slopes)
     return (value, tangent, aux) if has_aux else (value, tangent)
 
 
@@ -112,4 +114,8 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """
     check_callable(f, "hvp")
     argnums = tuple(range(len(primals))) if len(primals) > 1 else 0
-    return jvp(grad(f, argnums), primals, tangents)[1]
+
+    def gradient(*args: Any) -> Any:
+        return differentiated(f, argnums, args, {}, "grad")[2]
+
+    return jvp(gradient, primals, tangents)[1]

@@ -10,6 +10,10 @@ import optree
 
 from agnograd.core.array import Array, innermost
 from agnograd.core.facts import describe, raw_space
+from agnograd.core.forward import Dual
+from agnograd.core.level import new_level
+from agnograd.core.reverse import backward
+from agnograd.core.table import spaces
 from agnograd.core.views import settled
 from agnograd.errors import NotDifferentiableError
 from agnograd.transforms.arguments import (
@@ -18,12 +22,20 @@ from agnograd.transforms.arguments import (
     chosen,
     differentiable,
     is_single,
+    lift,
     with_arguments,
 )
 from agnograd.transforms.basis import Basis, columns, images, rows
-from agnograd.transforms.forward_mode import jvp
-from agnograd.transforms.recording import Recording
-from agnograd.transforms.results import check_array, conjugate, finished, pair
+from agnograd.transforms.results import (
+    check_array,
+    conjugate,
+    extra,
+    finished,
+    off_level,
+    pair,
+    tangent_off_level,
+    zeros,
+)
 from agnograd.transforms.sparsity import Colours, Pattern
 from agnograd.transforms.trees import argument, place
 
@@ -80,7 +92,7 @@ class Call:
             out, aux = pair(out)
         found, self._range = optree.tree_flatten(out)
         for k, x in enumerate(found):
-            if not isinstance(x, (bool, int, float, complex)):
+            if type(x) not in spaces and not isinstance(x, (Array, bool, int, float, complex)):
                 check_array(settled(x), self.name, partial(self._output, k))
         return found, aux
 
@@ -93,8 +105,12 @@ class Call:
         values: list[Any] = []
 
         def push(*tangents: Any) -> Sequence[Any]:
-            found: Sequence[Any]
-            values[:], found, self.aux = jvp(self, self.leaves, tangents, has_aux=True)
+            with new_level("jvp") as level:
+                # Those of a basis are like the arguments: nothing is left to check.
+                out, aux = self(*[Dual(x, t, level) for x, t in zip(self.leaves, tangents, strict=True)])
+                self.aux = extra(aux, level, tensors=True)
+                values[:] = [off_level(y, level)[0] for y in out]
+                found = [tangent_off_level(y, level) for y in out]
             self._check_outputs(values, forward=True)
             return found
 
@@ -133,15 +149,21 @@ class Call:
         return self.forward(chunk_size, pattern)
 
     def _recorded(self) -> tuple[list[Any], Pullback]:
-        record = Recording(self, self._given, "vjp", has_aux=True)
-        self.aux = record.aux
+        with new_level("vjp") as level:
+            lifted = [lift(x, level) for x in self.leaves]
+            out, aux = self(*lifted)
+            self.aux = extra(aux, level, tensors=self._tensors)
+            found = [off_level(y, level) for y in out]
+        nodes = [x._node for x in lifted]
+        values = [finished(y, tensors=False) for y, _ in found]
 
         def pullback(cotangents: list[Any]) -> Sequence[Any]:
             # Those of a basis are like the values: nothing is left to check.
-            roots = [(node, g) for (_, node), g in zip(record.values, cotangents, strict=True) if node is not None]
-            return record.inputs.pull_back(roots, release=False, given=cotangents)
+            roots = [(node, g) for (_, node), g in zip(found, cotangents, strict=True) if node is not None]
+            gs = backward(roots, release=False) if roots else {}
+            return [gs[node] if node in gs else zeros(x) for node, x in zip(nodes, self.leaves, strict=True)]
 
-        return record.value, pullback
+        return values, pullback
 
     def _pulled(self, values: list[Any], pullback: Pullback, chunk_size: int | None, pattern: Pattern | None) -> Any:
         self._check_inputs(forward=False)

@@ -15,7 +15,7 @@ from agnograd.core.cotangent import Spec
 from agnograd.core.facts import describe, raw_space, short
 from agnograd.core.forward import Dual
 from agnograd.core.level import Level
-from agnograd.core.nodes import Node, Reverse, wrap
+from agnograd.core.nodes import Node, Reverse, classes, wrap
 from agnograd.core.operands import default_array
 from agnograd.core.table import OPS, spaces
 from agnograd.core.trace import traced_like
@@ -32,8 +32,11 @@ def off_level(x: Any, level: Level) -> tuple[Any, Node | None]:
     EscapedError
         If it belongs to a transformation that has ended.
     """
-    if type(x) in spaces:
+    kind = type(x)
+    if kind in spaces:
         return x, None
+    if (kind is Dual or kind is Batched) and x._level is level and not level.faded:
+        return x._array, None
     x = settled(x)
     if isinstance(x, (bool, int, float, complex)) and not hasattr(x, "dtype"):
         return default_array(x), None
@@ -73,6 +76,9 @@ def values_of(leaves: list[Any], structure: Any, level: Level) -> list[tuple[Any
     """
     found: list[tuple[Any, Node | None]] = []
     for k, x in enumerate(leaves):
+        if type(x) is Dual and x._level is level and not level.faded:
+            found.append((x._array, None))
+            continue
         value, node = (None, None) if x is None else off_level(x, level)
         if value is not None and type(value) not in spaces:
             check_array(value, level.name, partial(place, "value", structure, k))
@@ -104,19 +110,32 @@ def extra(aux: Any, level: Level, *, tensors: bool) -> Any:
 def finished(x: Any, *, tensors: bool) -> Any:
     """A result for the caller: wrappers as they are, raw values as tensors or as the backend's arrays."""
     kind = type(x)
-    if kind is Dual or kind is Batched:
+    if kind is Dual or kind is Batched or (kind in _arrays and not tensors):
         return x
     if isinstance(x, Reverse) and x.level is None:
         # The cotangent of an array that was lifted into another backend (see `to_backend`) is a constant tensor.
         x = settled(x)._array
     if isinstance(x, Array) or x is None:
         return x
+    if tensors:
+        return wrap(x, None)
     # 0-d results may be scalars of the backend inside; users get arrays.
-    return wrap(x, None) if tensors else raw_space(x).asarray(x)
+    space = raw_space(x)
+    out = space.asarray(x)
+    if out is x and space.is_scalar is not None:
+        _arrays.add(kind)
+    return out
+
+
+# Raw types that are arrays to their own library, and no scalars of it, known once one came up. Where a library has no
+# scalars, its `asarray` may have another reason: that of PyTorch refuses what requires grad there.
+_arrays: set[type] = set()
 
 
 def ones(x: Any) -> Any:
-    """Ones like an array, at the level that it has."""
+    """Ones like an array: constants, which are raw but for a batch, each of whose members has its own."""
+    while type(x) is Dual or type(x) is classes.nested:
+        x = x._array
     if isinstance(x, Array):
         return OPS["ones_like"].call(x)
     space = raw_space(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import optree
@@ -68,12 +68,12 @@ def grad(
     >>> ag.grad(lambda z: z * z, holomorphic=True)(ag.tensor(1 + 2j))
     tensor(2.+4.j)
     """
-    both = value_and_grad(f, argnums, has_aux=has_aux, holomorphic=holomorphic, _name="grad")
+    check_callable(f, "grad")
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, out = both(*args, **kwargs)
-        return (out, value[1]) if has_aux else out
+        _, aux, out = differentiated(f, argnums, args, kwargs, "grad", has_aux=has_aux, holomorphic=holomorphic)
+        return (out, aux) if has_aux else out
 
     return gradient
 
@@ -84,7 +84,6 @@ def value_and_grad(
     *,
     has_aux: bool = False,
     holomorphic: bool = False,
-    _name: str = "value_and_grad",
 ) -> Callable[..., Any]:
     """The value of a scalar function together with its gradient.
 
@@ -97,31 +96,48 @@ def value_and_grad(
     >>> ag.value_and_grad(lambda x: x * x)(ag.tensor(3.0))
     (tensor(9.), tensor(6.))
     """
-    check_callable(f, _name)
+    check_callable(f, "value_and_grad")
 
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> Any:
-        keys = chosen(f, argnums, args, kwargs)
-        with new_level(_name) as level:
-            inputs = Inputs(arguments_at(keys, args, kwargs), level, keys, beside=(args, kwargs))
-            if holomorphic:
-                _check_complex(inputs, keys, _name)
-            lifted, named = with_arguments(keys, inputs.lifted, args, kwargs)
-            out = f(*lifted, **named)
-            aux = None
-            if has_aux:
-                out, aux = pair(out)
-                aux = extra(aux, level, tensors=inputs.tensors)
-            value, node = off_level(out, level)
-            check_scalar(value, _name, holomorphic=holomorphic)
-            gradients = inputs.pull_back([(node, ones(value))] if node is not None else [], release=True)
-        if holomorphic:
-            # A pullback multiplies by the conjugate of the derivative.
-            gradients = [optree.tree_map(conjugate, g) for g in gradients]
-        value = finished(value, tensors=inputs.tensors)
-        return ((value, aux) if has_aux else value), gradients[0] if is_single(argnums) else tuple(gradients)
+        value, aux, out = differentiated(
+            f, argnums, args, kwargs, "value_and_grad", has_aux=has_aux, holomorphic=holomorphic
+        )
+        return ((value, aux) if has_aux else value), out
 
     return both
+
+
+def differentiated(
+    f: Callable[..., Any],
+    argnums: Argnums,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    name: str,
+    *,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> tuple[Any, Any, Any]:
+    """The value of a scalar function in a call, its extra results, and its gradient, for the transformation `name`."""
+    keys = chosen(f, argnums, args, kwargs)
+    with new_level(name) as level:
+        inputs = Inputs(arguments_at(keys, args, kwargs), level, keys, beside=(args, kwargs))
+        if holomorphic:
+            _check_complex(inputs, keys, name)
+        lifted, named = with_arguments(keys, inputs.lifted, args, kwargs)
+        out = f(*lifted, **named)
+        aux = None
+        if has_aux:
+            out, aux = pair(out)
+            aux = extra(aux, level, tensors=inputs.tensors)
+        value, node = off_level(out, level)
+        check_scalar(value, name, holomorphic=holomorphic)
+        gradients = inputs.pull_back([(node, ones(value))] if node is not None else [], release=True)
+    if holomorphic:
+        # A pullback multiplies by the conjugate of the derivative.
+        gradients = [optree.tree_map(conjugate, g) for g in gradients]
+    value = finished(value, tensors=inputs.tensors)
+    return value, aux, gradients[0] if is_single(argnums) else tuple(gradients)
 
 
 def _check_complex(inputs: Inputs, keys: list[Key], name: str) -> None:

@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 from agnograd.core.array import innermost
-from agnograd.core.batch import is_batched
+from agnograd.core.batch import Batched, is_batched
 from agnograd.core.conversions import carries_gradient
 from agnograd.core.facts import describe, raw_space
+from agnograd.core.level import Level
 from agnograd.core.views import settled
 from agnograd.errors import GradientLostError, MissingLibraryError, SparsityError
 
@@ -136,6 +137,10 @@ class Colours:
         self._shape = tuple(like.shape)
         draw = random.Random(0)
         self.check: list[float] = [draw.choice((-1, 1)) * draw.uniform(0.5, 1.5) for _ in self.colours]
+
+    def batches(self, start: int, stop: int, level: Level) -> list[Batched]:
+        """Some of them, see `agnograd.transforms.basis.Vectors`."""
+        return [Batched(x, level) for x in self.rows(start, stop)]
 
     def rows(self, start: int, stop: int) -> list[Any]:
         """Some of them, see `agnograd.transforms.basis.Vectors`."""

@@ -183,8 +183,17 @@ def batches(monkeypatch):
 
 @modes
 def test_one_batched_pass_and_no_loop(jacobian, batches):
-    jacobian(lambda x: x @ ag.ones((8, 8)))(np.ones(8))
+    jacobian(lambda x: ag.flip(ag.flip(x) @ ag.ones((8, 8))))(np.ones(8))
     assert batches == [8]
+
+
+@modes
+def test_a_product_with_unit_vectors_is_none(jacobian, batches):
+    weights = np.arange(16.0).reshape(4, 4)
+    # Reverse mode starts from the right.
+    found = jacobian(lambda x: 2 * (ag.exp(x) @ ag.asarray(weights)))(np.zeros(4))
+    np.testing.assert_array_equal(found, 2 * weights.T)
+    assert batches == []
 
 
 @modes
