@@ -178,6 +178,9 @@ class Backend:
         What makes code of a program that `agnograd.compile` has recorded, ``"module:function"``: takes an
         `agnograd.compiler.program.Program` and returns an `agnograd.compiler.source.Code`. By default the program is
         replayed call by call.
+    deferral : str
+        What puts off rules of passes back, to run several at once, ``"module:function"``: takes the namespace of raw
+        arrays, and returns an `agnograd.core.table.Deferral`. By default each rule runs when its turn comes.
     doc, url : str
         A sentence for listings, and where the library is documented.
 
@@ -216,6 +219,7 @@ class Backend:
     rand: Callable[..., Array] | None = None
     is_scalar: Callable[[Array], bool] | None = None
     generator: str = ""
+    deferral: str = ""
     lifts: Mapping[str, int] = field(default_factory=dict, hash=False)
     lift: Callable[[Any], Array] | None = None
     doc: str = ""

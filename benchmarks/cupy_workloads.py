@@ -2,15 +2,22 @@
 
 A workload makes its arrays as NumPy's; each of its four functions takes them in its own library and returns the loss
 and the new parameters or gradients. The one by hand is what a user of CuPy would write without a library for gradients.
+`MODELS` are workloads that are timed on NumPy, too: their code by hand is the same there and here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
+
+from benchmarks import models
+from benchmarks.workloads import Perceptron
+from benchmarks.workloads import Workload as Model
 
 Array = Any
 Step = Callable[..., Any]
@@ -163,6 +170,58 @@ WORKLOADS = {
         Workload("classifier", _classifier, 16, 512, _classifier_loss, _classifier_by_hand),
     )
 }
+
+
+# -- programs that are timed on NumPy, too -----------------------------------------------------------------------------
+
+
+def _as_on_cupy(method: Callable[..., Any], cp: Any) -> Callable[..., Any]:
+    """Code by hand with CuPy's functions in the place of NumPy's, which have the same names."""
+    scope = {**method.__globals__, "np": cp}
+    return FunctionType(method.__code__, scope, method.__name__, method.__defaults__, method.__closure__)
+
+
+def _model(name: str, model: Model) -> Workload:
+    """The workload of a model, of the one size that it has: it is counted, and not timed."""
+    kind = type(model)
+
+    def with_arrays(parameters: Sequence[Any], constants: Sequence[Any]) -> Model:
+        found = copy(model)
+        found.leaves, found.constants = list(parameters), list(constants)
+        return found
+
+    def by_hand(cp: Any, parameters: Sequence[Any], *constants: Any) -> Any:
+        found = with_arrays(parameters, constants)
+        value, saved = _as_on_cupy(kind.forward, cp)(found)
+        return value, _as_on_cupy(kind.backward, cp)(found, saved)
+
+    return Workload(
+        name,
+        lambda _: (model.leaves, model.constants),
+        0,
+        0,
+        lambda xp, parameters, *constants: model.function(xp, *parameters, *constants),
+        by_hand,
+    )
+
+
+MODELS = {
+    workload.name: workload
+    for workload in (
+        _model("tiny operations", models.Tiny(25)),
+        _model("perceptron", Perceptron(8, 4, 6, 3)),
+        _model("large network", models.Classifier(16, (24, 16, 16, 10), "float64")),
+        _model("elementwise", models.Elementwise(256)),
+        _model("recurrence", models.Recurrent(20, 4, 4, 8)),
+        _model("regression", models.Regression(200, 10)),
+        _model("pieces", models.Pieces(400, 40, 10)),
+        _model("pendulums", models.Pendulums(10)),
+        _model("process", models.Process(20)),
+    )
+}
+
+
+EVERY = {**WORKLOADS, **MODELS}
 
 
 # -- in each library ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import cupy_cpu  # noqa: E402
 
-from benchmarks import cupy_budgets  # noqa: E402
+from benchmarks import cupy_budgets, cupy_workloads  # noqa: E402
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
 
     # Costs of plugins' operations are no part of this distribution.
     with plugins.isolated():
-        workloads = cupy_budgets.of_workloads(cupy_cpu.counting)
+        workloads = cupy_budgets.of_workloads(cupy_cpu.counting, cupy_workloads.EVERY)
         operations = cupy_budgets.of_operations(cupy_budgets.chosen(), cupy_cpu.counting)
     cupy_cpu.check_errors()
     known = cupy_budgets.read() if cupy_budgets.PATH.exists() else {"workloads": {}, "operations": {}}

@@ -57,7 +57,7 @@ def check(case, row, to_host=np.asarray):
         # The program, and not its first run alone.
         compiled(*arrays)
         same(compiled(*arrays), expected)
-        if case.op.tier == "none":
+        if case.op.tier == "none" or not made.primals:
             return
         f = made.function(function)
         compiled = ag.compile(f)

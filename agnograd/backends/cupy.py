@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-from agnograd.backends import cupy_kernels, repairs, text
+from agnograd.backends import cupy_kernels, cupy_matrices, repairs, text
 from agnograd.hookspecs import Backend, hookimpl
 
 Array = Any
@@ -237,6 +237,7 @@ def kernels() -> dict[str, Callable[..., Any]]:
     elementwise |= {**repairs.kernels(xp), "expm1": expm1}
     return {
         **cupy_kernels.KERNELS,
+        **cupy_matrices.kernels(),
         "set": set_item,
         **elementwise,
         **matrices,
@@ -290,6 +291,7 @@ def agnograd_backends() -> Iterable[Backend]:
         memory=memory,
         describe=describe,
         generator="agnograd.compiler.on_cupy:generate",
+        deferral="agnograd.compiler.cupy_cotangents:defer",
         doc="CuPy arrays on an NVIDIA GPU",
         url="https://docs.cupy.dev",
     )

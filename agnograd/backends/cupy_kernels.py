@@ -11,7 +11,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from agnograd.core.batched_indexing import is_basic
 from agnograd.core.table import OPS, spaces
+from agnograd.core.table import _internal as internals
 
 Array = Any
 Axis = int | tuple[int, ...] | None
@@ -56,6 +58,30 @@ ELEMENTWISE = {
         out = x[i / m * n + (k < 0 ? k + n : k)];
         """,
     ),
+    # Matrices of `m` rows and `n` columns; `side` is 1 for what is below the diagonal of number `k`, -1 for above.
+    "triangle": (
+        "T x, int64 m, int64 n, int64 k, int64 side",
+        "T out",
+        "out = side * ((long long)(i % n) - (long long)(i / n % m) - k) <= 0 ? x : T(0)",
+    ),
+    # Half of a matrix and of its adjoint, where only the lower triangle is there, with half of its diagonal.
+    "half_symmetric": (
+        "raw T x, int64 n",
+        "T out",
+        """
+        long long row = i / n, column = i % n;
+        out = T(0.5) * (row < column ? x[column * n + row] : x[i]);
+        """,
+    ),
+    "half_hermitian": (
+        "raw T x, int64 n",
+        "T out",
+        """
+        long long row = i / n, column = i % n;
+        T half = (row < column ? x[column * n + row] : x[i]) * T(0.5);
+        out = T(half.real(), row < column ? -half.imag() : row == column ? half.imag() - half.imag() : half.imag());
+        """,
+    ),
 }
 
 # The logarithm of the sum of exp(x - top): elements that equal the largest are counted, for what is small beside them.
@@ -91,6 +117,16 @@ def elementwise(name: str) -> Callable[..., Array]:
     import cupy as cp
 
     return cp.ElementwiseKernel(*ELEMENTWISE[name], f"agnograd_{name}")  # type: ignore[no-any-return]
+
+
+@functools.cache
+def numbers(count: int) -> Callable[..., Array]:
+    """Zeros with some numbers added, each followed by its place, ``numbers(2)(x1, place1, x2, place2, out)``."""
+    import cupy as cp
+
+    inputs = ", ".join([f"T x{k}, int64 place{k}" for k in range(count)])
+    code = "out = 0;" + "".join([f" if (i == place{k}) out += x{k};" for k in range(count)])
+    return cp.ElementwiseKernel(inputs, "T out", code, f"agnograd_numbers_{count}")  # type: ignore[no-any-return]
 
 
 @functools.cache
@@ -154,6 +190,25 @@ def log_softmax(x: Array, *, axis: Axis = None) -> Array:
     return elementwise("log_softmax")(x, top, log_sum()(x, top, axis=axis, keepdims=True))
 
 
+def tril(x: Array, /, *, k: int = 0) -> Array:
+    """In one launch, where CuPy makes a mask first."""
+    return _triangle(x, k, 1)
+
+
+def triu(x: Array, /, *, k: int = 0) -> Array:
+    """In one launch, where CuPy makes a mask first."""
+    return _triangle(x, k, -1)
+
+
+def _triangle(x: Array, k: int, side: int) -> Array:
+    import cupy as cp
+
+    if not x.size or x.ndim < 2:
+        return (cp.tril if side == 1 else cp.triu)(x, k)
+    out = cp.empty(x.shape, dtype=x.dtype)
+    return elementwise("triangle")(x, *x.shape[-2:], k, side, out)
+
+
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
     """In one launch, where CuPy makes an array of indices for each axis; those out of range wrap as they do there."""
     import cupy as cp
@@ -189,6 +244,24 @@ def scatter_add(x: Array, indices: Array, value: Array, /) -> Array:
 
 _ATOMIC = "iIlLqQefd"
 
+
+def add_into(x: Array, value: Array, key: Any, /) -> Array:
+    """In one launch where there is one for it: into a view of `x`, or by atomic additions."""
+    if type(key) is slice or is_basic(key):
+        part = x[key]
+        part += value
+        return x
+    if hasattr(key, "dtype") and key.dtype.kind in "iu" and x.dtype.char in _ATOMIC and value.size:
+        import cupy as cp
+
+        cp.add.at(x, key, value)
+        return x
+    space = spaces[type(x)].main
+    return internals["add_into"](space, x, value, key)
+
+
 KERNELS: dict[str, Callable[..., Array]] = {
-    f.__name__: f for f in (bounded, log_softmax, logsumexp, scatter_add, sign, softmax, take_along_axis)
+    **{f.__name__: f for f in (bounded, log_softmax, logsumexp, scatter_add, sign, softmax, take_along_axis)},
+    **{f.__name__: f for f in (tril, triu)},
+    "add_into": add_into,
 }

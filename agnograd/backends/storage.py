@@ -47,7 +47,7 @@ def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Spa
             backend.probe()
         module = importlib.import_module(backend.namespace)
         filled = Filled(backend, module)
-        return Space(
+        space = Space(
             backend.name,
             module,
             kernels={**filled.own_kernels, **given},
@@ -58,12 +58,16 @@ def make_space(backend: Backend, given: Mapping[str, Callable[..., Any]]) -> Spa
             is_scalar=backend.is_scalar,
             backend=filled,
         )
+        if backend.deferral:
+            name, _, function = backend.deferral.partition(":")
+            space.deferral = getattr(importlib.import_module(name), function)(space)
     except Exception as error:
         msg = (
             f"backend {backend.name!r} is installed but does not work on this machine: "
             f"{type(error).__name__}: {error}. `python -m agnograd backends` lists those that do."
         )
         raise BackendUnavailableError(msg) from error
+    return space
 
 
 class Filled:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cupy as cp  # noqa: TID253 - this module is imported for programs on CuPy only
 import numpy as np  # noqa: TID253 - CuPy has it
 
-from agnograd.compiler import cupy_routines
+from agnograd.compiler import cupy_numbers, cupy_routines
+from agnograd.compiler.cupy_reductions import Reduction, reductions
+from agnograd.compiler.cupy_reductions import source as source_of
 from agnograd.compiler.cupy_routines import TYPES, Routine
 from agnograd.compiler.fusion import Group, Limits, fused
 from agnograd.compiler.liveness import WRITES, Liveness
 from agnograd.compiler.program import Program, Step, Var
-from agnograd.compiler.source import Code, Kernel, plain
+from agnograd.compiler.source import Code, Kernel, compiled, plain
 from agnograd.core.formulas import broadcast_shapes
 from agnograd.core.table import Space
 
@@ -66,11 +70,63 @@ def generate(program: Program) -> Code:
         limits=Limits(_STEPS, most_arguments),
     )
     program = _with_constants(program)
+    program, sums, groups = reductions(
+        program,
+        groups,
+        lambda step: id(step) in routines,
+        lambda group, name: _Writer(group, routines).function(name),
+    )
+    program, numbers = cupy_numbers.joined(program)
     kernels: dict[int, Kernel] = {}
-    for number, (step, group) in enumerate((s, groups[id(s)]) for s in program.steps if id(s) in groups):
-        kernels[id(step)] = _Writer(group, routines).kernel(f"kernel{number}", space)
+    for step in program.steps:
+        name = f"kernel{len(kernels)}"
+        if id(step) in numbers:
+            text = f"# {name}: zeros with {len(step.args)} numbers added\n"
+            kernels[id(step)] = Kernel(name, text, {name: numbers[id(step)]}, [])
+        if id(step) in groups:
+            kernels[id(step)] = _Writer(groups[id(step)], routines).kernel(name, space)
+        elif id(step) in sums:
+            kernels[id(step)] = _reduction(name, sums[id(step)], step, space)
     notes = [f"{len(group.steps)} elementwise steps on {group.shape} in one kernel" for group in groups.values()]
+    notes += [
+        f"{found.steps} steps around a sum over {found.step.args[0].shape} in one kernel" for found in sums.values()
+    ]
     return plain(program, kernels, notes)
+
+
+def _reduction(name: str, reduction: Reduction, step: Step, space: Space) -> Kernel:
+    operands = [f"{v.dtype.name} p{i}" for i, v in enumerate(step.args)]
+    text, more = source_of(name, reduction, operands)
+    return Kernel(name, text, {"ReductionKernel": _maker(space, cp.ReductionKernel)}, more)
+
+
+def kernel_of(program: Program, outs: Sequence[Var]) -> tuple[Callable[..., Any], list[Var]] | None:
+    """One kernel for all of a program, and the arrays that it is called with.
+
+    None where a step is not elementwise, where there are too many, or where the kernel would be one call or less.
+    """
+    routines: dict[int, Routine] = {}
+    for step in program.steps:
+        if not _spreads(step):
+            found = cupy_routines.routine(program.space, step)
+            if found is None:
+                return None
+            routines[id(step)] = found
+    if not outs or len(program.steps) > _STEPS or len(routines) < 2:
+        return None
+    shape = outs[0].shape
+    inside = {v for step in program.steps for v in step.outs}
+    reads = list(dict.fromkeys(v for step in program.steps for v in step.reads if v not in inside))
+    if len(reads) + len(outs) > most_arguments(len(shape)) or broadcast_shapes(*(v.shape for v in reads)) != shape:
+        return None
+    kernel = _Writer(Group(shape, program.steps, reads, list(outs)), routines).kernel("kernel", program.space)
+    call = compiled(kernel.source, kernel.scope, "kernel")
+    numbers = [kernel.scope[name] for name in kernel.more]
+    return (partial(_with_numbers, call, numbers, len(reads)) if numbers else call), reads
+
+
+def _with_numbers(call: Callable[..., Any], numbers: list[Any], count: int, *arrays: Any) -> Any:
+    return call(*arrays[:count], *numbers, *arrays[count:])
 
 
 def _with_constants(program: Program) -> Program:
@@ -173,6 +229,15 @@ class _Writer:
             return texts[0] if not texts[0].startswith("-") else f"({texts[0]})"
         return f"{_function(dtype)}({', '.join(texts)})"
 
+    def function(self, name: str) -> tuple[str, ...]:
+        """Code of a function of elements with one result; none where it needs numbers that have no literal."""
+        if self.numbers:
+            return ()
+        given = ", ".join([f"{TYPES[v.dtype.name]} {self.names[v]}" for v in self.group.reads])
+        (out,) = self.group.outs
+        body = "".join([f"    {line}\n" for line in (*self.lines[:-1], f"return {self.names[out]};")])
+        return *self.preambles, f"__device__ inline {TYPES[out.dtype.name]} {name}({given}) {{\n{body}}}\n"
+
     def kernel(self, name: str, space: Space) -> Kernel:
         """The kernel, and how it is called."""
         group = self.group
@@ -190,7 +255,7 @@ class _Writer:
             f'    """{body}    """,\n'
             f'    "{label}",\n    preamble={_quoted(preamble)},\n    options=("--fmad=false",),\n)\n'
         )
-        scope: dict[str, Any] = {"ElementwiseKernel": _maker(space)}
+        scope: dict[str, Any] = {"ElementwiseKernel": _maker(space, cp.ElementwiseKernel)}
         more = []
         for k, x in self.numbers.items():
             scope[f"{name}_{k}"] = x
@@ -214,18 +279,18 @@ def _quoted(text: str) -> str:
     return f'"""{text}"""' if text and "\\" not in text and '"' not in text else repr(text)
 
 
-def _maker(space: Space) -> Any:
+def _maker(space: Space, kind: Any) -> Any:
     """What makes a kernel; where there are several devices, it runs on that of its arrays."""
     if space.guard is None:
-        return cp.ElementwiseKernel
+        return kind
     guard = space.guard
 
     def make(*args: Any, **options: Any) -> Any:
-        kernel = cp.ElementwiseKernel(*args, **options)
+        kernel = kind(*args, **options)
 
-        def run(x: Any, *rest: Any) -> Any:
+        def run(x: Any, *rest: Any, **params: Any) -> Any:
             with guard(x):
-                return kernel(x, *rest)
+                return kernel(x, *rest, **params)
 
         return run
 

@@ -61,7 +61,14 @@ class Outputs:
 
     def __add__(self, other: Outputs) -> Outputs:
         # Of one operation, so that both have as many.
-        pairs = zip(self.items, other.items)  # noqa: B905
+        items, others = self.items, other.items
+        if len(items) == 2:
+            # A state and its rate of change, say: for each step of a loop.
+            (a, c), (b, d) = items, others
+            return Outputs(
+                (b if a is None else a if b is None else a + b, d if c is None else c if d is None else c + d)
+            )
+        pairs = zip(items, others)  # noqa: B905
         return Outputs(tuple([b if a is None else a if b is None else a + b for a, b in pairs]))
 
     @property

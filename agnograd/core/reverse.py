@@ -14,14 +14,16 @@ from typing import Any
 from weakref import WeakSet
 
 from agnograd.core import observing
+from agnograd.core.accumulation import Waiting, arrive, combiner
 from agnograd.core.array import innermost, is_wrapper
+from agnograd.core.batch import Batched
 from agnograd.core.batched_elements import pulled
 from agnograd.core.cotangent import Outputs, Partial
 from agnograd.core.facts import namespace_of, raw_space
 from agnograd.core.level import anomaly_checks, zero_safety
 from agnograd.core.nodes import FREED, LEAF, Node, Reverse, Static, is_leaf, leaf_of, reattached, run_rule, wrap
 from agnograd.core.op import Projection
-from agnograd.core.table import OPS, settling, spaces
+from agnograd.core.table import OPS, deferring, settling, spaces
 from agnograd.core.trace import TracedSpace, constant
 from agnograd.core.walk import Walk, below, complete_at, leading_to, walking
 from agnograd.errors import GraphFreedError
@@ -84,6 +86,8 @@ def backward(
             _walk_with_hooks(roots, release, create_graph, wanted, path, results, accumulate)
         else:
             _walk(roots, release, create_graph, wanted, path, results)
+        if deferring:
+            results.update({node: _evaluated(g) for node, g in results.items()})
         if settling:
             _settle(results)
     finally:
@@ -91,6 +95,12 @@ def backward(
             if _claims.get(node) is mark:
                 del _claims[node]
     return results
+
+
+def _evaluated(g: Any) -> Any:
+    """A cotangent as an array, where it only stands for one."""
+    space = spaces.get(type(g))
+    return g if space is None or space.deferral is None else space.deferral.evaluate(g)
 
 
 def _settle(results: dict[Node, Any]) -> None:
@@ -188,23 +198,23 @@ def _walk_raw(
     heap: list[int] = []
     # Nothing comes after a leaf, which need not wait for its turn.
     leaves: list[Waiting] = []
-    # The type of the last cotangent, its namespace, the guard of its devices, and the last dtype that was found real:
-    # they rarely change.
+    # The type of the last cotangent, its namespace, what runs rules there, and the last dtype that was found real: they
+    # rarely change.
     kind = type(roots[0][1])
     xp: Any = spaces[kind]
-    guard = xp.guard
-    combine = _combine if guard is None else _guarded(guard)
+    run = xp.run
+    combine = combiner(xp)
     real: Any = None
     found: Any = None
     for root, g in roots:
-        _arrive(root, g, waiting, heap, leaves, combine)
+        arrive(root, g, waiting, heap, leaves, combine)
     node: Any = None
     if heap:
         node, g, _ = waiting.pop(heappop(heap))
     while node is not None:
         variant = node.variant
         if variant is LEAF:
-            _arrive(node, g, waiting, heap, leaves, combine)
+            arrive(node, g, waiting, heap, leaves, combine)
         else:
             if type(g) is not kind:
                 if type(g) is Partial:
@@ -215,7 +225,7 @@ def _walk_raw(
                     if space is None:
                         if is_wrapper(g.any if kind is Outputs else g):
                             # Code of the user brought a transformation in: it takes part in all that is left.
-                            rest = [(other, found) for other, found, _ in waiting.values()]
+                            rest = [(other, _evaluated(found)) for other, found, _ in waiting.values()]
                             _walk_any([(node, g), *rest], False, wanted, path, results, release, {})
                             return
                         space = spaces[kind if kind is not Outputs else type(g.any)]
@@ -225,8 +235,8 @@ def _walk_raw(
                         kind = type(g)
                         space = spaces[kind]
                     xp = space
-                    guard = xp.guard
-                    combine = _combine if guard is None else _guarded(guard)
+                    run = xp.run
+                    combine = combiner(xp)
             if path is None or _leads_on(node, g, path, wanted, results):
                 saved = node.saved
                 dtype = g.dtype
@@ -238,9 +248,8 @@ def _walk_raw(
                 else:
                     rule = variant.adjoint
                 count = len(saved)
-                if guard is not None:
-                    with guard(g):
-                        g = rule(xp, g, *saved)
+                if run is not None:
+                    g = run(variant, rule, g, saved)
                 elif count == 1:
                     # Most rules read two values or fewer, and CPython calls them twice as fast without the star.
                     g = rule(xp, g, saved[0])
@@ -257,7 +266,7 @@ def _walk_raw(
                         g, *others = g
                         for parent, other in zip(second, others, strict=True):
                             if other is not None:
-                                _arrive(parent, other, waiting, heap, leaves, combine)
+                                arrive(parent, other, waiting, heap, leaves, combine)
                         others = None
                     else:
                         g, other = g
@@ -268,9 +277,12 @@ def _walk_raw(
                             g = other
                         elif first is second:
                             # Both arguments are one array.
-                            found = [None, g, False]
-                            combine(found, other)
-                            g = found[1]
+                            if run is None and type(g) is type(other) and type(g) is not Partial:
+                                g = g + other
+                            else:
+                                found = [None, g, False]
+                                combine(found, other)
+                                g = found[1]
                         else:
                             if second.number < first.number:
                                 # The newer one comes next, or before the other one.
@@ -298,7 +310,7 @@ def _walk_raw(
                         combine(found, g)
                         found = None
                     else:
-                        _arrive(first, g, waiting, heap, leaves, combine)
+                        arrive(first, g, waiting, heap, leaves, combine)
                 # The last references to arrays must not outlive their node.
                 first = second = saved = None
         if not heap:
@@ -323,78 +335,10 @@ def _leads_on(node: Node, g: Any, path: set[Node], wanted: set[Node], results: d
         if hooks is None:
             results[node] = g
         elif is_leaf(node):
-            node.variant.rule(None, g, *node.saved)
+            node.variant.rule(None, _evaluated(g), *node.saved)
         else:
-            hooks.arrive(g)
+            hooks.arrive(_evaluated(g))
     return False
-
-
-# A node, its cotangent so far, and whether that is an array that the walk itself allocated: only those are added to in
-# place.
-Waiting = list[Any]
-
-
-def _arrive(
-    node: Node,
-    g: Any,
-    waiting: dict[int, Waiting],
-    heap: list[int],
-    leaves: list[Waiting],
-    combine: Callable[[Waiting, Any], None],
-) -> None:
-    """Add a contribution to the cotangent of `node`."""
-    number = node.number
-    found = waiting.get(number)
-    if found is not None:
-        combine(found, g)
-        return
-    waiting[number] = found = [node, g, False]
-    if node.variant is LEAF:
-        leaves.append(found)
-    else:
-        heappush(heap, number)
-
-
-def _combine(found: Waiting, g: Any) -> None:
-    """Add to a cotangent."""
-    _, total, owned = found
-    kind = type(g)
-    if kind is type(total) and kind is not Partial:
-        if owned:
-            total += g
-            found[1] = total
-        else:
-            found[1] = total + g
-            found[2] = True
-    elif kind is Partial and owned and type(g.g) is type(total):
-        found[1] = spaces[type(total)].add_into(total, g.g, g.key)
-    else:
-        found[1:] = _combine_unlike(total, g, owned)
-
-
-def _combine_unlike(total: Any, g: Any, owned: bool) -> tuple[Any, bool]:
-    """The sum where one is a `Partial`, or a wrapper that code of the user brought in; and whether it is the walk's."""
-    if is_wrapper(total) or is_wrapper(g):
-        total, g = [x.dense(spaces[type(x.g)]) if type(x) is Partial else x for x in (total, g)]
-        return OPS["add"].call(total, g), False
-    if type(total) is Partial:
-        if type(g) is Partial:
-            total = total.dense(spaces[type(total.g)])
-            owned = True
-        else:
-            total, g, owned = g, total, False
-    if type(g) is not Partial:
-        return total + g, True
-    xp = spaces[type(total)]
-    return xp.add_into(total if owned else xp.copy(total), g.g, g.key), True
-
-
-def _guarded(guard: Callable[[Any], Any]) -> Callable[[Waiting, Any], None]:
-    def combine(found: Waiting, g: Any) -> None:
-        with guard(g.g if type(g) is Partial else g):
-            _combine(found, g)
-
-    return combine
 
 
 def _walk_any(
@@ -418,7 +362,7 @@ def _walk_any(
     add = OPS["add"].call
 
     def accumulate(node: Node, g: Any) -> None:
-        number = due.get(node, node.number)
+        number = due.get(node, node.number) if due else node.number
         if number not in waiting:
             waiting[number] = node
             heappush(heap, number)
@@ -432,34 +376,53 @@ def _walk_any(
 
     for root, g in roots:
         accumulate(root, g)
-    while heap:
-        number = heappop(heap)
-        node = waiting.pop(number)
-        g = cotangents.pop(number, None)
-        if number in parts:
-            whole = _assembled(parts.pop(number))
-            g = whole if g is None else add(g, whole)
-        if path is not None and not _leads_on(node, g, path, wanted, results):
+    node: Any = None
+    while heap or node is not None:
+        if node is None:
+            number = heappop(heap)
+            node = waiting.pop(number)
+            g = cotangents.pop(number, None)
+            if parts and number in parts:
+                whole = _assembled(parts.pop(number))
+                g = whole if g is None else add(g, whole)
+        this, node = node, None
+        if path is not None and not _leads_on(this, g, path, wanted, results):
             continue
-        if node.variant is LEAF:
-            results[node] = g
-        if is_leaf(node):
-            if node.variant is not LEAF:
-                node.variant.rule(None, g, *node.saved)
+        first, second = this.first, this.second
+        if first is None and is_leaf(this):
+            if this.variant is LEAF:
+                results[this] = g
+            else:
+                this.variant.rule(None, g, *this.saved)
             continue
-        saved = reattached(node) if create_graph else tuple(node.saved)
-        gs = _observed_pull(node, g, saved, safe) if observing.count else _pull(node, g, saved, safe)
+        saved = reattached(this) if create_graph else tuple(this.saved)
+        if observing.count:
+            gs = _observed_pull(this, g, saved, safe)
+        elif isinstance(g, Batched):
+            gs = _pull(this, g, saved, safe)
+        else:
+            gs = run_rule(this, g, saved, safe)
         if checks is not None:
-            checks.look_at(node, gs)
-        if release and type(node.saved) is not Static:
-            node.saved = FREED
-        for parent, gi in zip(node.parents, gs, strict=True):
-            if gi is not None:
-                accumulate(parent, gi)
+            checks.look_at(this, gs)
+        if release and type(this.saved) is not Static:
+            this.saved = FREED
+        if second is not None:
+            for parent, g in zip(this.parents, gs, strict=True):
+                if g is not None:
+                    accumulate(parent, g)
+            continue
+        (g,) = gs
+        if g is None:
+            continue
+        if not due and type(g) is not Partial and (not heap or first.number < heap[0]):
+            # A chain: nothing that waits is as new as this parent.
+            node = first
+        else:
+            accumulate(first, g)
 
 
 def _pull(node: Node, g: Any, saved: Sequence[Any], safe: bool) -> Sequence[Any]:
-    gs = pulled(node.variant, g, saved, safe)
+    gs = pulled(node.variant, g, saved, safe) if isinstance(g, Batched) else None
     return run_rule(node, g, saved, safe) if gs is None else gs
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from agnograd.core import observing
@@ -134,6 +134,24 @@ def find(name: str) -> Op:
     return op
 
 
+class Deferral(NamedTuple):
+    """How passes back run on arrays of a backend that puts off what it can, made by `Backend.deferral`.
+
+    Attributes
+    ----------
+    run : callable
+        ``run(variant, rule, g, saved)``, what the rule of a node returns, or cotangents that stand for it.
+    combining : callable
+        ``combining(combine)``, what adds to a cotangent in place of the engine's own function.
+    evaluate : callable
+        ``evaluate(g)``, the array that a cotangent stands for; other values are returned as they are.
+    """
+
+    run: Callable[..., Any]
+    combining: Callable[[Callable[..., None]], Callable[..., None]]
+    evaluate: Callable[[Any], Any]
+
+
 class Space:
     """The namespace of one backend's raw arrays, as rules see it.
 
@@ -185,6 +203,9 @@ class Space:
         self.writeable = writeable
         self.lazy: bool = getattr(backend, "lazy", False)
         self.guard = guard
+        # How a pass back runs a rule, where that is more than to call it.
+        self.run: Callable[..., Any] | None = None if guard is None else _guarded_rule(self, guard)
+        self._deferral: Deferral | None = None
         self.is_scalar = is_scalar
         self.prefix = prefix
         self.shape: Callable[[Array], tuple[int, ...]] | None = getattr(backend, "shape", None)
@@ -210,6 +231,17 @@ class Space:
         if main is not None:
             self.linalg: Space = self._extension("linalg")
             self.fft: Space = self._extension("fft")
+
+    @property
+    def deferral(self) -> Deferral | None:
+        """How passes back put off what they can; None where they do not."""
+        return self._deferral
+
+    @deferral.setter
+    def deferral(self, made: Deferral) -> None:
+        self._deferral = made
+        self.run = made.run
+        deferring.add(self.name)
 
     def _extension(self, name: str) -> Space:
         part = Space(
@@ -267,15 +299,20 @@ _made: WeakSet[Space] = WeakSet()
 # Names of backends whose gradients are not ordinary arrays before they are settled: while there are none, nobody looks.
 settling: set[str] = set()
 
+# Names of backends whose passes put off what they can.
+deferring: set[str] = set()
+
 # Attributes of a namespace that a body of the same name would never be found behind.
 _RESERVED = {"backend", "copy", "device", "floats", "guard", "is_scalar", "kept", "kernels", "main", "module", "name"}
 _RESERVED |= {
+    "deferral",
     "finish",
     "kernel_of",
     "lazy",
     "origin",
     "prefix",
     "reals",
+    "run",
     "seed",
     "set",
     "settle",
@@ -303,6 +340,14 @@ def _dtypes(module: Any, *names: str) -> tuple[Any, ...]:
     # NumPy's dtype names are classes; the dtype of an array is an instance, equal but not identical.
     found = [getattr(module, n) for n in names if hasattr(module, n)]
     return tuple(module.empty((0,), dtype=d).dtype if isinstance(d, type) else d for d in found)
+
+
+def _guarded_rule(xp: Space, guard: Callable[[Array], Any]) -> Callable[..., Any]:
+    def run(variant: Any, rule: Callable[..., Any], g: Array, saved: Any) -> Any:
+        with guard(g):
+            return rule(xp, g, *saved)
+
+    return run
 
 
 def _guarded(function: Callable[..., Any], guard: Callable[[Array], Any]) -> Callable[..., Any]:

@@ -1,4 +1,8 @@
-"""What operations and workloads cost on CuPy is what tests/cupy_budgets.json says."""
+"""What operations and workloads cost on CuPy is what tests/cupy_budgets.json says.
+
+Counting all workloads compiles hundreds of kernels on the emulator the first time:
+``python -m pytest -m slow tests/on_cupy/test_budgets.py --agnograd-backends=cupy``.
+"""
 
 import importlib.util
 
@@ -16,6 +20,7 @@ from benchmarks import cupy_budgets, cupy_workloads
 
 pytestmark = pytest.mark.skipif(cupy_cpu.real_gpu(), reason="on a GPU, benchmarks.gpu_check counts")
 
+MODELS, EVERY = cupy_workloads.MODELS, cupy_workloads.EVERY
 SAY = "if the costs are meant, run `python scripts/cupy_budgets.py --write`"
 
 
@@ -38,20 +43,44 @@ def test_operations(known):
     same(found, known["operations"], known)
 
 
-def test_workloads(known):
-    same(cupy_budgets.of_workloads(cupy_cpu.counting), known["workloads"], known)
+@pytest.mark.parametrize(
+    "name", [*cupy_workloads.WORKLOADS, *[pytest.param(m, marks=pytest.mark.slow) for m in MODELS]]
+)
+def test_workloads(name, known):
+    found = cupy_budgets.of_workloads(cupy_cpu.counting, {name: EVERY[name]})
+    same(found, {key: budget for key, budget in known["workloads"].items() if key.startswith(f"{name}: ")}, known)
 
 
 def test_workloads_wait_for_nothing(known):
     assert all(budget["synchronisations"] == 0 for budget in known["workloads"].values())
 
 
-def test_the_engine_launches_little_more_than_hand_written_code(known):
-    for name in cupy_workloads.WORKLOADS:
-        engine, hand = (known["workloads"][f"{name}: {how}"] for how in ("agnograd", "by hand"))
-        assert engine["launches"] <= 1.2 * hand["launches"]
-        assert engine["library_calls"] <= hand["library_calls"]
-        assert engine["peak_bytes"] <= 1.6 * hand["peak_bytes"]
+@pytest.mark.parametrize("name", EVERY)
+def test_the_engine_launches_little_more_than_hand_written_code(name, known):
+    eager, compiled, hand = (known["workloads"][f"{name}: {how}"] for how in ("agnograd", "compiled", "by hand"))
+    assert eager["launches"] <= 1.15 * hand["launches"]
+    if name == "process":
+        # A matrix is factorised for each system, and a factorisation copies it: 7 calls of cuSOLVER and copies more.
+        assert compiled["launches"] <= 0.7 * hand["launches"]
+        assert eager["library_calls"] <= 2 * hand["library_calls"]
+    else:
+        assert compiled["launches"] <= 0.5 * hand["launches"]
+        assert eager["library_calls"] <= hand["library_calls"]
+    assert eager["peak_bytes"] <= 2 * hand["peak_bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_models_agree(name):
+    workload = MODELS[name]
+    expected = [x.get() for x in cupy_workloads.by_hand(workload, 0)()]
+    for make in (cupy_workloads.with_agnograd, cupy_workloads.compiled):
+        step = make(workload, cp.asarray, 0)
+        for _ in range(5):
+            with cupy_cpu.forbid_synchronisation():
+                found = step()
+            for x, y in zip(found, expected, strict=True):
+                np.testing.assert_allclose(x.get(), y, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", cupy_workloads.WORKLOADS)

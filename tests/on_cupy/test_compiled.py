@@ -13,7 +13,7 @@ import pytest
 from compiled_cases import assert_same_bits, check, samples
 
 import agnograd as ag
-from agnograd.compiler import fusion, on_cupy
+from agnograd.compiler import cupy_reductions, fusion, on_cupy
 from agnograd.testing.capabilities import reason
 from agnograd.testing.matrix import rows
 from benchmarks import cupy_workloads
@@ -111,6 +111,48 @@ def test_each_device_has_programs_of_its_own():
             out = compiled(x)
             assert out.device == x.device
             assert_same_bits(out, f(x), cp.asnumpy)
+
+
+def test_sums_of_few_elements_are_one_kernel_with_what_is_beside_them():
+    def f(x, y):
+        # Both functions need the same code of CuPy's.
+        u = ag.remainder(ag.sum(ag.remainder(ag.sin(x), 0.7) * y, axis=0), 0.3) / 8
+        return u, ag.sum(ag.exp(x)) * 0.5 + 1.0, ag.sum(x, axis=1, keepdims=True) * 2.0, ag.sum(ag.tanh(x) + y)
+
+    compiled = same(f, X, Y)
+    assert launches(lambda: compiled(X, Y)) == 4
+    assert "steps around a sum over (3, 4) in one kernel" in repr(ag.explain(compiled, X, Y))
+    # What others read, too, stays as it is.
+    both = same(lambda x, y: (ag.sum(v := x * y + 1.0), v), X, Y)
+    assert both.source.count("ReductionKernel(") == 0
+    # Of many elements, CUB's sums are faster.
+    many = ag.compile(lambda x: ag.sum(x * 2.0) * 0.5)
+    many(cp.ones(cupy_reductions.FEW + 1))
+    assert "ReductionKernel" not in many.source
+
+
+def test_numbers_of_an_array_go_back_together():
+    def f(p):
+        return p[0, 1] * p[0, 1] + p[1, 2] * p[-1, -1] - p[2, 0]
+
+    compiled = ag.compile(ag.value_and_grad(f))
+    compiled(X)
+    with cupy_cpu.counting() as counts:
+        value, gradient = compiled(X)
+    assert counts.kernels["agnograd_numbers_5"] == 1
+    assert not any("add__" in name or "fill" in name for name in counts.kernels)
+    assert_same_bits((value, gradient), ag.value_and_grad(f)(X), cp.asnumpy)
+    # Parts that are no numbers are added as before.
+    step = ag.compile(ag.grad(lambda p: ag.sum(p[0] * p[0, 1]) + p[1, 2] * ag.sum(p[:, 0])))
+    step(X)
+    with cupy_cpu.forbid_synchronisation():
+        found = step(X)
+    assert_same_bits(found, ag.grad(lambda p: ag.sum(p[0] * p[0, 1]) + p[1, 2] * ag.sum(p[:, 0]))(X), cp.asnumpy)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0)])
+def test_sums_of_no_elements_and_of_one(shape):
+    same(lambda x: ag.sum(ag.exp(x) * 2.0) / 4.0, cp.full(shape, 0.5))
 
 
 # -- what is put together ----------------------------------------------------------------------------------------------

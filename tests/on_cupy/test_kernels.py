@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import agnograd as ag
-from agnograd.backends import cupy_kernels
+from agnograd.backends import cupy_kernels, cupy_matrices
 from agnograd.core.table import OPS, forget_bodies, spaces
 from agnograd.errors import NotDifferentiableError
 from agnograd.testing import cases, conformance
@@ -229,3 +229,86 @@ def test_a_wrong_kernel_is_noticed(name, body, precision, monkeypatch):
     finally:
         monkeypatch.undo()
         forget_bodies()
+
+
+# -- matrices and places -----------------------------------------------------------------------------------------------
+
+
+def lower(dtype, n=4):
+    x = np.random.default_rng(7).normal(size=(n, n)) + 2 * np.eye(n)
+    return cp.asarray(x.astype(dtype) + (0.3j * x.T if np.dtype(dtype).kind == "c" else 0))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize("upper", [True, False])
+def test_triangular_systems(dtype, upper):
+    a, b = lower(dtype), cp.asarray(PLAIN.T.astype(dtype))
+    rtol = 1e-5 if dtype == "float32" else 1e-13
+    for x1 in (a, a.T, a[::-1, ::-1], cp.asarray(np.asfortranarray(a.get()))):
+        for x2 in (b, cp.asarray(np.asfortranarray(b.get())), b[:, ::2], b.real):
+            agree(
+                cupy_matrices.solve_triangular(x1, x2, upper=upper),
+                standard("solve_triangular", x1, x2, upper=upper),
+                rtol,
+            )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+def test_pull_back_of_a_factorisation(dtype):
+    a, g = lower(dtype), lower(dtype)[::-1]
+    rtol = 1e-5 if dtype == "float32" else 1e-13
+    for x1 in (a, a.T):
+        agree(cupy_matrices.cholesky_pullback(x1, g), standard("cholesky_pullback", x1, g), rtol)
+
+
+@emulated
+def test_matrices_are_copied_once():
+    a, b = lower("float64"), cp.asarray(PLAIN.T)
+    for x1, upper in ((a, False), (a.T, True)):
+        cupy_matrices.solve_triangular(x1, b, upper=upper)
+        with cupy_cpu.counting() as counts:
+            cupy_matrices.solve_triangular(x1, b, upper=upper)
+        assert (counts.launches, counts.library_calls, counts.allocations) == (1, 1, 1)
+    cupy_matrices.cholesky_pullback(a, a)
+    with cupy_cpu.counting() as counts:
+        cupy_matrices.cholesky_pullback(a, a)
+    assert (counts.launches, counts.library_calls) == (2, 3)
+
+
+@pytest.mark.parametrize("k", [-3, -1, 0, 2, 9])
+def test_triangles(k):
+    for host in (PLAIN, PLAIN.T, np.ones((2, 3, 2), bool), np.arange(6).reshape(2, 3), PLAIN + 1j, np.zeros((0, 3))):
+        x = cp.asarray(host)
+        for name in ("tril", "triu"):
+            found = cupy_kernels.KERNELS[name](x, k=k)
+            np.testing.assert_array_equal(found.get(), getattr(np, name)(host, k))
+            assert found.dtype == x.dtype
+
+
+@pytest.mark.parametrize(
+    "key",
+    [1, slice(1, 3), (..., 0), (None, slice(None), 2), np.asarray([2, 0, 2]), np.asarray([[-1, 0], [2, 2]])],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "complex128"])
+def test_additions_into_places(key, dtype):
+    host = (8 * PLAIN).astype(dtype)
+    value = host[key] + host.dtype.type(1)
+    expected = host.copy()
+    np.add.at(expected, key, value)
+    given = cp.asarray(key) if isinstance(key, np.ndarray) else key
+    found = cupy_kernels.add_into(cp.asarray(host), cp.asarray(value), given)
+    np.testing.assert_allclose(found.get(), expected, rtol=1e-6 if dtype == "float32" else 1e-14)
+
+
+def test_additions_at_masks_and_at_several_arrays():
+    mask = PLAIN > 0
+    expected = PLAIN.copy()
+    expected[mask] += 1.0
+    found = cupy_kernels.add_into(cp.asarray(PLAIN), cp.ones(int(mask.sum())), cp.asarray(mask))
+    np.testing.assert_allclose(found.get(), expected, rtol=1e-14)
+    i, j = np.asarray([0, 2, 0]), np.asarray([1, 3, 1])
+    expected = PLAIN.copy()
+    np.add.at(expected, (i, j), 2.0)
+    found = cupy_kernels.add_into(cp.asarray(PLAIN), cp.full(3, 2.0), (cp.asarray(i), cp.asarray(j)))
+    np.testing.assert_allclose(found.get(), expected, rtol=1e-14)

@@ -16,6 +16,7 @@ from compiled_cases import samples
 
 import agnograd as ag
 from agnograd.backends import cupy_kernels
+from agnograd.compiler import cupy_cotangents
 from agnograd.testing.capabilities import reason
 from agnograd.testing.gradcheck import leaves, rebuild
 from agnograd.testing.matrix import rows
@@ -91,10 +92,18 @@ def arguments(name, dtype):
         "shifted_exp": (x, x),
         "log_softmax": (x, x, x),
         "take_along": (x, index, 3, 3),
+        "triangle": (x, 2, 3, 0, 1),
+        "half_symmetric": (x, 3, x),
+        "half_hermitian": (x, 3, x),
     }[name]
 
 
-DTYPES = {"sign": ("e", "f", "d"), "take_along": ("?", "b", "e", "f", "d", "F", "D")}
+DTYPES = {
+    "sign": ("e", "f", "d"),
+    "take_along": ("?", "b", "e", "f", "d", "F", "D"),
+    "triangle": ("?", "b", "f", "d", "F", "D"),
+    "half_hermitian": ("F", "D"),
+}
 
 
 @pytest.mark.parametrize("name", cupy_kernels.ELEMENTWISE)
@@ -137,6 +146,25 @@ def test_kernels_of_compiled_programs(compiler, sources, first):
     for name, (source, options) in kept.items():
         assert "--fmad=false" in options, name
         assert not compiler.errors(source, options, ARCHITECTURES[0]), name
+
+
+def test_kernels_of_passes(compiler, sources, monkeypatch):
+    monkeypatch.setattr(cupy_cotangents, "AGAIN", 0)
+    for case in samples(True):
+        if case.op.tier == "elementwise" and not reason("cupy", "cupy", case.op.name, "test_vjp", case.id):
+            made = case.build(ROW)
+            if made.primals:
+                f = made.function()
+                # A rule before it, so that there are two of them.
+                value, pullback = ag.vjp(lambda *xs, f=f: f(*xs) * 1.5, *made.primals)
+                pullback(rebuild(value, [ROW.space.ones_like(y) for y in leaves(value)]))
+    x = cp.linspace(0.1, 1.0, 4)
+    ag.grad(lambda x: ag.mean(ag.sin(x * x[0]) * x[-1] + x[1] * x[1]))(x)
+    kept = [given for given in sources if re.search(r"agnograd_\w+_[0-9a-f]{8}|agnograd_numbers", given[0])]
+    assert len(kept) > 20
+    assert any("agnograd_numbers" in source for source, _ in kept)
+    for given in kept:
+        assert not compiler.errors(*given, ARCHITECTURES[0]), given[0]
 
 
 def check(compiler, sources):
