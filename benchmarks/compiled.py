@@ -21,10 +21,12 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks import models, workloads
-from benchmarks.worker import ROOT, THREADS, environment
+from benchmarks.worker import ROOT, environment
 
 # What is promised, as a ratio to NumPy by hand; for `l` the peak of memory in units of one array.
-# `-steps` is a loop in Python around a compiled step, `-native` runs on the machine that Numba compiles.
+# `-steps` is a loop in Python around a compiled step, `-native` runs on what Numba compiles. Where a processor has no
+# AVX-512, NumPy's hyperbolic tangent takes half of the time of `b` and `d` by hand, and all but as much of the compiled
+# ones, whose values are the same bit for bit: there only `b-native` and `d-native` can keep what is promised.
 BARS = {
     "a": 0.75,
     "b": 0.8,
@@ -35,13 +37,15 @@ BARS = {
     "i": 8.0,
     "l": 2.0,
     "a-native": 0.1,
+    "b-native": 0.8,
+    "d-native": 0.35,
     "j-native": 0.12,
     "j-steps-native": 0.85,
 }
 # Of the others nothing is promised to be faster than by hand.
 NAMES = (*BARS, "c", "f", "k")
 # What is promised against jax.jit.
-OVER_JAX = {"d": 0.4}
+OVER_JAX = {"d": 0.4, "d-native": 0.4}
 FIRST_OVER_JAX = 0.1
 
 _SECONDS = 6.0
@@ -149,6 +153,8 @@ def measure(name: str, seconds: float = _SECONDS, *, jax: bool = False) -> dict[
     workload, hand, run, load = _runs(name)
     expected = hand()
     ag.compile(ag.value_and_grad(_small(ag)), native="native" in name)(np.ones(2))
+    if "native" in name:
+        ag.compile(_elementary(ag), native=True)(np.ones((8, 8)))
     first = _first(run, expected)
     if name == "l":
         return {"name": name, "first": first, "ratio": _peak(run) / workload.leaves[0].nbytes}
@@ -178,6 +184,10 @@ def measure(name: str, seconds: float = _SECONDS, *, jax: bool = False) -> dict[
 
 def _small(xp: Any) -> Callable[[Any], Any]:
     return lambda x: xp.sum(xp.sin(x) * x)
+
+
+def _elementary(xp: Any) -> Callable[[Any], Any]:
+    return lambda x: xp.tanh(x @ x) + xp.log(x @ x)
 
 
 def _warm_jax() -> None:
@@ -226,10 +236,7 @@ def _peak(run: Callable[[], Any]) -> float:
 
 def in_process(name: str, *, threads: int = 1, jax: bool = False, seconds: float = _SECONDS) -> dict[str, Any]:
     """`measure` in a process of its own."""
-    variables = environment() | dict.fromkeys(THREADS, str(threads))
-    if threads == 1:
-        # XLA has threads of its own.
-        variables["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    variables = environment(threads)
     command = [sys.executable, "-m", "benchmarks.compiled", "--child", name, str(seconds), str(int(jax))]
     found = json.loads(subprocess.run(command, env=variables, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
     return {**found, "threads": threads, "broken": broken(name, found)}

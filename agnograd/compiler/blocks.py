@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -24,6 +25,7 @@ def write_region(
     writer: Writer,
     ufunc: Callable[[Step], Any],
     operands: Callable[[Step, Callable[[Var], str]], list[str]],
+    kernel: Callable[[Step], str | None],
     given: Collection[Var] = (),
 ) -> tuple[str, list[tuple[str, int, Any]]]:
     """The function of a region, and arrays that it needs: their names, sizes and dtypes.
@@ -36,6 +38,8 @@ def write_region(
         What calculates a step.
     operands : callable
         ``operands(step, names)``, texts of the operands of a step.
+    kernel : callable
+        What takes the place of a function on arrays in one piece, as a name of the source.
     given : collection of Var
         Results for which there is an array, which is an argument behind the others.
     """
@@ -48,7 +52,7 @@ def write_region(
     scope["empty"] = np.empty
     scope["add_reduce"] = np.add.reduce
     scope["copyto"] = np.copyto
-    scope[f"{name}_total"] = lambda sums: total(sums, n, most)
+    scope[f"{name}_total"] = functools.partial(total, n=n, most=most)
     inputs = [f"x{i}" for i in range(len(region.arrays))]
     numbers = {v: f"y{i}" for i, v in enumerate(region.scalars)}
     into = [f"o{i}" for i, v in enumerate(region.outs) if v in given]
@@ -88,6 +92,11 @@ def write_region(
             condition, x, y = texts
             lines.append(f"        copyto({target}, {y})")
             lines.append(f"        copyto({target}, {x}, where={condition})")
+            names[out] = target
+            continue
+        native = None if names[step.reads[0]] in numbers.values() else kernel(step)
+        if native is not None:
+            lines.append(f"        {native}({texts[0]}, {target})")
         else:
             scope.setdefault(step.name, ufunc(step))
             by_name = "out=" if step.name in BY_NAME else ""

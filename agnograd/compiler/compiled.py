@@ -24,8 +24,9 @@ from agnograd.errors import AgnogradWarning, TraceError
 from agnograd.transforms.arguments import check_callable
 from agnograd.transforms.trees import flatten
 
-# How often a way in is made anew: for arguments that change their shape with every call it would only cost.
-_MEMORY = 100
+# How many ways in there are for one number of arguments, and how often one is made: for arguments that change their
+# shape with every call it would only cost.
+_WAYS, _MEMORY = 4, 100
 
 
 class CompileWarning(AgnogradWarning):
@@ -66,9 +67,9 @@ class Compiled:
         self._making = threading.RLock()
         self._latest: _Binding | None = None
         self._refused = False
-        self._quick: dict[int, Any] = {}
+        # The ways in by the number of arguments, each with what it was made for, the latest first.
+        self._ways: dict[int, tuple[tuple[Any, Callable[..., Any]], ...]] = {}
         self._remembered = 0
-        self._quick_recorded: dict[int, Any] = {}
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}>"
@@ -99,14 +100,8 @@ class Compiled:
         """What the function returns."""
         if not kwargs:
             # The commonest call: arguments as they were before.
-            quick = self._quick.get(len(args))
-            if quick is not None:
-                out = quick(*args)
-                if out is not MISSED:
-                    return out
-            quick = self._quick_recorded.get(len(args))
-            if quick is not None:
-                out = quick(*args)
+            for _, way in self._ways.get(len(args), ()):
+                out = way(*args)
                 if out is not MISSED:
                     return out
         if self._refused:
@@ -192,13 +187,14 @@ class Compiled:
         if not needs:
             code = made[0].code
             scalars = () if space.is_scalar is None else [i for i, shape in enumerate(made[0].shapes) if shape == ()]
-            self._quick[len(args)] = quick(
-                args, code.run, rest.structure, scalars, holds=holds, as_array=code.as_array or space.asarray
-            )
+            way = quick(args, code.run, rest.structure, scalars, holds=holds, as_array=code.as_array or space.asarray)
         elif made[0].variant is not None and any(s[3] for s in made[0].variant.specs):
-            self._quick_recorded[len(args)] = quick_recorded(
-                args, made[0], made[0].variant, rest.structure, holds=holds
-            )
+            way = quick_recorded(args, made[0], made[0].variant, rest.structure, holds=holds)
+        else:
+            return
+        kind = (key, needs, tuple(map(type, args)))
+        others = [pair for pair in self._ways.get(len(args), ()) if pair[0] != kind]
+        self._ways[len(args)] = ((kind, way), *others[: _WAYS - 1])
 
     def _unhashable(self, key: list[Any]) -> TypeError:
         bad = next(x for x in key if not _is_hashable(x))
@@ -451,7 +447,8 @@ def compile(
         How many programs there may be for arguments of the same shapes, where the function branches on values.
     native : bool
         On NumPy, have programs of many small operations run by a machine that Numba compiles (the extra ``numba``), ten
-        times as fast; functions may differ from NumPy's in the last bit. Other programs run as without it.
+        times as fast, and elsewhere ``exp``, ``log``, ``tanh``, ``sin`` and ``cos`` of many elements by vector code.
+        Functions may differ from NumPy's in the last bits. All else runs as without it.
 
     Returns
     -------

@@ -7,12 +7,15 @@ reads. No step is in both but views, which cost nothing and would keep no memory
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agnograd.compiler import cache
 from agnograd.compiler.generating import generated
 from agnograd.compiler.liveness import VIEWS
+from agnograd.compiler.packing import packed
 from agnograd.compiler.passes import dead, optimised
 from agnograd.compiler.program import Guard, Program, Step, Var
 from agnograd.compiler.shapes import nbytes
@@ -124,7 +127,6 @@ class Differentiated:
         self.rest: Any
         self.carrying: list[int]
         self.gradients: list[bool]
-        self.reads: list[int]
         program, self.rest, self.carrying, self.gradients = _joint(function, name, raw, needs)
         self.guards: list[Guard] = list(program.guards)
         self.recorded: int = len(program.steps)
@@ -133,13 +135,28 @@ class Differentiated:
             (v.shape, v.dtype, v.device) for v in program.outputs[: self.values]
         ]
         self.space: Space = program.space
-        program = optimised(program)
-        self.calls: list[str] = [step.name for step in program.steps]
-        ahead, back, self.reads = parts(program, len(raw), self.values)
-        self.residuals: int = len(ahead.outputs) - self.values
-        self.residual_bytes: int = sum(map(nbytes, ahead.outputs[self.values :]))
-        self.code: Code = generated(optimised(ahead), native=native)
-        self.backward: Code = generated(optimised(back), native=native)
+
+        def make() -> tuple[list[Code], dict[str, Any]]:
+            final = optimised(program)
+            ahead, back, reads = parts(final, len(raw), self.values)
+            ahead, back = optimised(ahead), optimised(back)
+            nbytes_between = sum(map(nbytes, ahead.outputs[self.values :]))
+            if self.space.name == "numpy" and not native:
+                ahead, back = packed(ahead, back, self.values)
+            facts = {
+                "calls": Counter([step.name for step in final.steps]),
+                "reads": reads,
+                "residuals": len(ahead.outputs) - self.values,
+                "residual bytes": nbytes_between,
+            }
+            return [generated(ahead, native=native), generated(back, native=native)], facts
+
+        kind = ("values and pass back", len(raw), self.values, native)
+        (self.code, self.backward), facts = cache.made(program, kind, make)
+        self.calls: Counter[str] = Counter(facts["calls"])
+        self.reads: list[int] = facts["reads"]
+        self.residuals: int = facts["residuals"]
+        self.residual_bytes: int = facts["residual bytes"]
         # Set by `agnograd.compiler.nodes`.
         self.variant: Any = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -79,7 +78,7 @@ def _about(compiled: Compiled) -> list[str]:
     every = [made for programs in latest.operation.programs.values() for made in programs]
     for number, made in enumerate(every):
         lead = "  " if len(every) == 1 else f"  program {number}: "
-        calls = Counter(made.calls)
+        calls = made.calls
         listed = ", ".join(f"{n} {name}" if n > 1 else name for name, n in sorted(calls.items()))
         lines.append(f"{lead}{made.recorded} calls recorded, {sum(calls.values())} left: {listed}")
         lines += [f"  branches on the value at {guard.line}" for guard in made.guards]

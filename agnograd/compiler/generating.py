@@ -26,7 +26,8 @@ def generated(program: Program, *, native: bool = False) -> Code:
     Parameters
     ----------
     native : bool
-        Have it run by the machine of `agnograd.compiler.machine`, if it is for that.
+        Have it run by the machine of `agnograd.compiler.machine`, if it is for that, and else such functions of many
+        elements as NumPy has no fast loops for by `agnograd.compiler.vectors`.
     """
     if native and program.space.name == "numpy":
         from agnograd.compiler import native as machine
@@ -34,7 +35,9 @@ def generated(program: Program, *, native: bool = False) -> Code:
         try:
             return machine.generate(program)
         except machine.UnfitError as error:
-            code = generator_of(program)(program)
+            from agnograd.compiler import on_numpy
+
+            code = on_numpy.generate(program, native=True)
             code.notes.append(f"not native because of {error}")
             return code
     return generator_of(program)(program)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agnograd.compiler.program import Program, Step, Var
 
@@ -11,7 +11,7 @@ VIEWS = frozenset(
     (
         *("reshape", "permute_dims", "expand_dims", "squeeze", "moveaxis", "flip", "matrix_transpose", "broadcast_to"),
         *("unstack", "linalg.diagonal", "linalg.matrix_transpose", "real", "imag", "broadcast_arrays", "getitem"),
-        *("conj", "astype", "asarray", "meshgrid", "linalg.trace"),
+        *("conj", "astype", "asarray", "meshgrid", "linalg.trace", "unpack"),
     )
 )
 WRITES = frozenset(("set", "add_into"))
@@ -30,7 +30,7 @@ _FRESH = frozenset(
         *("matmul", "linalg.matmul", "tensordot", "vecdot", "linalg.outer", "outer_of_stacks", "concat", "stack"),
         *("full", "zeros", "ones", "empty", "full_like", "zeros_like", "ones_like", "empty_like", "eye", "arange"),
         *("copy", "set", "add_into", "scatter_add", "take", "tril", "triu", "cumulative_sum", "cumulative_prod"),
-        *("sort", "argsort", "linspace", "region"),
+        *("sort", "argsort", "linspace", "region", "pack"),
     )
 )
 
@@ -66,15 +66,23 @@ class Liveness:
             self._place(k, step)
         for v in self._made:
             self.ends.setdefault(self._uses.get(v, -1), []).append(v)
-        for k, step in enumerate(program.steps):
-            self.ends.setdefault(k, []).extend(v for v in step.outs if v not in self._uses)
+        unused = [(k, v) for k, step in enumerate(program.steps) for v in step.outs if v not in self._uses]
+        for k, v in unused:
+            self.ends.setdefault(k, []).append(v)
         for v, k in self._uses.items():
-            root = self._of(v)
-            self.last[root] = max(self.last.get(root, -1), k)
-        for step in reversed(program.steps):
+            root = self.root.get(v, v)
+            if self.last.get(root, -1) < k:
+                self.last[root] = k
+        for step in reversed(program.steps) if self._shares else ():
             for v in step.outs:
                 for root in self._shares.get(v, ()):
                     self.last[root] = max(self.last.get(root, -1), self.last.get(self._of(v), -1))
+        self._dying: dict[int, list[Var]] = {}
+        for root, k in self.last.items():
+            self._dying.setdefault(k, []).append(root)
+        for k, v in unused:
+            if v not in self.last and self._of(v) is v:
+                self._dying.setdefault(k, []).append(v)
 
     def _place(self, k: int, step: Step) -> None:
         shared = None
@@ -130,11 +138,9 @@ class Liveness:
                 waiting += self._shares.get(root, ())
         return found
 
-    def dying(self, program: Program, k: int) -> list[Var]:
-        """Variables of the program's own whose memory step `k` is the last to need."""
-        step = program.steps[k]
-        roots = self.beneath((*step.reads, *step.outs))
-        return [root for root in roots if self.last.get(root, k) == k]
+    def dying(self, k: int) -> Sequence[Var]:
+        """Roots whose memory step `k` is the last to need."""
+        return self._dying.get(k, ())
 
 
 def _last_uses(program: Program) -> dict[Var, int]:

@@ -19,6 +19,9 @@ from agnograd.errors import MissingLibraryError
 
 # Elements of an array above which NumPy's vectorised loops are faster.
 _LARGE = 1 << 12
+# Elements of all memory.
+_MOST = 1 << 30
+_COMPARISONS = frozenset(("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"))
 _SHAPED = frozenset(("reshape", "expand_dims", "squeeze", "copy", "positive"))
 
 
@@ -57,16 +60,137 @@ def generate(program: Program) -> Code:
     return _Table(program, machine).code()
 
 
+class Layout(NamedTuple):
+    """What the machine is given.
+
+    Attributes
+    ----------
+    table : ndarray
+        The operations.
+    size : int
+        Elements of its memory.
+    inputs : list of (int, int)
+        Where arrays go, and how many elements each has.
+    outputs : list of (int, int, int, tuple)
+        Where results begin, how far the next element is, how many there are, and their shape.
+    numbers : dict
+        Where numbers are.
+    constants : dict
+        Where arrays are that belong to the program, to the numbers of their variables.
+    """
+
+    table: Any
+    size: int
+    inputs: Sequence[tuple[int, int]]
+    outputs: Sequence[tuple[int, int, int, tuple[int, ...]]]
+    numbers: dict[int, float]
+    constants: dict[int, int]
+
+    def to_data(self) -> dict[str, Any]:
+        """What JSON can write."""
+        numbers = [[start, x.hex()] for start, x in self.numbers.items()]
+        constants = [list(pair) for pair in self.constants.items()]
+        own = {"table": self.table.reshape(-1).tolist(), "numbers": numbers, "constants": constants}
+        return {"size": self.size, "inputs": self.inputs, "outputs": self.outputs, **own}
+
+
+def from_data(data: dict[str, Any], found: Callable[[int], Any]) -> Code:
+    """The code of a layout that was written down.
+
+    Parameters
+    ----------
+    found : callable
+        Arrays that belong to the program, by the numbers of their variables.
+
+    Raises
+    ------
+    ValueError
+        If the machine would leave its memory, for which it does not look.
+    """
+    from agnograd.compiler import machine
+
+    rows = np.array(data["table"], np.int64).reshape(-1, machine.COLUMNS)
+    size = int(data["size"])
+    outputs = [(start, step, count, tuple(shape)) for start, step, count, shape in data["outputs"]]
+    numbers = {start: float.fromhex(text) for start, text in data["numbers"]}
+    constants = dict(data["constants"])
+    layout = Layout(rows, size, data["inputs"], outputs, numbers, constants)
+    places = [(start, 1, count) for start, count in layout.inputs]
+    places += [(start, max(step, 1), count) for start, step, count, _ in outputs]
+    places += [(start, 1, found(number).size) for start, number in constants.items()] + [(k, 1, 1) for k in numbers]
+    starts, steps, counts = (np.array(column, np.int64) for column in zip(*places, strict=True))
+    fits = 0 < size < _MOST and _inside(starts, steps, counts, size)
+    fits = fits and bool(np.all((rows[:, 0] >= 0) & (rows[:, 0] < len(machine.CODES))))
+    for k in range(2, machine.COLUMNS, 2):
+        fits = fits and _inside(rows[:, k], rows[:, k + 1], rows[:, 1], size)
+    if not fits:
+        msg = "a table that leaves the memory of its program"
+        raise ValueError(msg)
+    return _made(machine, layout, found)
+
+
+def _inside(starts: Any, steps: Any, counts: Any, size: int) -> bool:
+    """Whether all elements at even distances are in a memory of some size."""
+    small = np.all(np.abs(steps) < _MOST) and np.all((counts > 0) & (counts < _MOST))
+    ends = starts + (counts - 1) * steps
+    return bool(small and np.all((starts >= 0) & (starts < size) & (ends >= 0) & (ends < size)))
+
+
+def _made(machine: Any, layout: Layout, found: Callable[[int], Any]) -> Code:
+    names = {number: name for name, number in machine.CODES.items()}
+
+    def source() -> str:
+        rows = layout.table.tolist()
+        return "\n".join([f"{names[row[0]]:14}" + "".join([f"{n:8}" for n in row[1:]]) for row in rows])
+
+    initial = {start: np.asarray([x]) for start, x in layout.numbers.items()}
+    for start, number in layout.constants.items():
+        initial[start] = np.ascontiguousarray(found(number), float).reshape(-1)
+    notes = [f"{len(layout.table)} operations run natively"]
+    return Code(source, _runner(machine, layout, initial), notes, np.asarray, layout)
+
+
+def _runner(machine: Any, layout: Layout, initial: dict[int, Any]) -> Callable[..., tuple[Any, ...]]:
+    run, table, size = machine.run, layout.table, layout.size
+    inputs = [slice(start, start + count) for start, count in layout.inputs]
+    outputs = [
+        (slice(start, start + count * max(step, 1), max(step, 1)), shape)
+        for start, step, count, shape in layout.outputs
+    ]
+
+    def fresh() -> Any:
+        memory = np.zeros(size)
+        for start, values in initial.items():
+            memory[start : start + values.size] = values
+        return memory
+
+    idle: list[Any] = []
+
+    def call(*arrays: Any) -> tuple[Any, ...]:
+        try:
+            memory = idle.pop()
+        except IndexError:
+            memory = fresh()
+        for place, x in zip(inputs, arrays, strict=True):
+            memory[place] = x if type(x) is not np.ndarray or x.ndim <= 1 else x.reshape(-1)
+        run(table, memory)
+        outs = tuple([memory[place].copy().reshape(shape) if shape else memory[place][0] for place, shape in outputs])
+        idle.append(memory)
+        return outs
+
+    return call
+
+
 class _Table:
     def __init__(self, program: Program, machine: Any) -> None:
         self.program = program
         self.machine = machine
         self.live = Liveness(program)
-        self.rows: list[list[int]] = []
+        self.rows: list[int] = []
+        self.elementwise = frozenset((*machine.UNARY, *machine.BINARY, "where")) - {"copy"}
         self.places: dict[Var, Place] = {}
         self.owned: dict[Var, int] = {}
         self.numbers: dict[str, int] = {}
-        self.initial: dict[int, Any] = {}
         self.size = 0
         self._free: dict[int, list[int]] = {}
         if program.guards:
@@ -77,17 +201,13 @@ class _Table:
         for v in (*self.program.inputs, *self.program.constants):
             self._check(v)
             self.places[v] = Place(self._new(v.size), _step(v))
-        for v, x in self.program.constants.items():
-            self.initial[self.places[v].start] = np.ascontiguousarray(x, float).reshape(-1)
         for k, step in enumerate(self.program.steps):
             self._step(step)
-            for root in self.live.dying(self.program, k):
+            for root in self.live.dying(k):
                 if root in self.owned:
                     self._free.setdefault(root.size, []).append(self.owned.pop(root))
-        table = np.asarray(self.rows, np.int64).reshape(-1, self.machine.COLUMNS)
-        names = {number: name for name, number in self.machine.CODES.items()}
-        source = "\n".join(f"{names[row[0]]:14}" + "".join(f"{n:8}" for n in row[1:]) for row in self.rows)
-        return Code(source, self._runner(table), [f"{len(self.rows)} operations run natively"], np.asarray)
+        arrays = {v.number: x for v, x in self.program.constants.items()}
+        return _made(self.machine, self._layout(), arrays.__getitem__)
 
     def _check(self, v: Var) -> None:
         if name_of(v.dtype) != "float64" or v.size > _LARGE or not v.size:
@@ -103,7 +223,6 @@ class _Table:
         key = float(x).hex()
         if key not in self.numbers:
             self.numbers[key] = self._new(1)
-            self.initial[self.numbers[key]] = np.asarray([float(x)])
         return Place(self.numbers[key], 0)
 
     def _operand(self, x: Any, out: Var) -> Place:
@@ -132,18 +251,20 @@ class _Table:
         return self.places[out]
 
     def _row(self, name: str, count: int, out: Place, operands: Sequence[Place]) -> None:
-        row = [self.machine.CODES[name], count, *out]
+        rows = self.rows
+        end = len(rows) + self.machine.COLUMNS
+        rows += (self.machine.CODES[name], count, *out)
         for place in operands:
-            row += place
-        self.rows.append(row + [0] * (self.machine.COLUMNS - len(row)))
+            rows += place
+        rows += [0] * (end - len(rows))
 
     def _step(self, step: Step) -> None:
-        name, machine = step.name, self.machine
+        name = step.name
         if step.several:
             msg = f"{name}, which returns several arrays"
             raise UnfitError(msg)
         out = step.out
-        if name in ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"):
+        if name in _COMPARISONS:
             if out in self.program.outputs:
                 msg = f"a result of {name}"
                 raise UnfitError(msg)
@@ -152,7 +273,7 @@ class _Table:
             raise UnfitError(msg)
         if name == "full":
             self._row("copy", out.size, self._result(out), [self._number(step.args[1])])
-        elif name in (*machine.UNARY, *machine.BINARY, "where") and not step.params and name != "copy":
+        elif name in self.elementwise and not step.params:
             operands = [self._operand(x, out) for x in step.args]
             self._row(name, out.size, self._result(out), operands)
         elif name == "sum" and out.size == 1 and step.params.get("dtype") is None:
@@ -209,38 +330,13 @@ class _Table:
         else:
             self._row("add", count, part, [part, given])
 
-    def _runner(self, table: Any) -> Callable[..., tuple[Any, ...]]:
-        run = self.machine.run
-        inputs = [(slice(p.start, p.start + v.size), v.shape) for v in self.program.inputs for p in [self.places[v]]]
-        outputs = []
-        for v in self.program.outputs:
-            start, step = self.places[v]
-            outputs.append((slice(start, start + v.size * max(step, 1), max(step, 1)), v.shape))
-        size, initial = self.size, self.initial
-
-        def fresh() -> Any:
-            memory = np.zeros(size)
-            for start, values in initial.items():
-                memory[start : start + values.size] = values
-            return memory
-
-        idle: list[Any] = []
-
-        def call(*arrays: Any) -> tuple[Any, ...]:
-            try:
-                memory = idle.pop()
-            except IndexError:
-                memory = fresh()
-            for (place, _), x in zip(inputs, arrays, strict=True):
-                memory[place] = x if type(x) is not np.ndarray or x.ndim <= 1 else x.reshape(-1)
-            run(table, memory)
-            outs = tuple(
-                [memory[place].copy().reshape(shape) if shape else memory[place][0] for place, shape in outputs]
-            )
-            idle.append(memory)
-            return outs
-
-        return call
+    def _layout(self) -> Layout:
+        table = np.array(self.rows, np.int64).reshape(-1, self.machine.COLUMNS)
+        inputs = [(self.places[v].start, v.size) for v in self.program.inputs]
+        outputs = [(*self.places[v], v.size, v.shape) for v in self.program.outputs]
+        constants = {self.places[v].start: v.number for v in self.program.constants}
+        numbers = {start: float.fromhex(text) for text, start in self.numbers.items()}
+        return Layout(table, self.size, inputs, outputs, numbers, constants)
 
 
 def _step(v: Var) -> int:

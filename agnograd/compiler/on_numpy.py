@@ -8,25 +8,25 @@ than Python's numbers. A program may run in several threads at once, or within i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np  # noqa: TID253 - this module is imported for programs on NumPy only
 
 from agnograd.compiler.blocks import BY_NAME, taken, write_region
-from agnograd.compiler.liveness import VIEWS, Liveness
+from agnograd.compiler.liveness import VIEWS
+from agnograd.compiler.numpy_places import Places, fits
 from agnograd.compiler.numpy_views import TEXTS, adds_ones_only, is_basic, key_text, selects_one
+from agnograd.compiler.packing import is_unary
 from agnograd.compiler.program import Program, Step, Var, name_of
 from agnograd.compiler.regions import Region, blocked
 from agnograd.compiler.shapes import function_of
-from agnograd.compiler.source import Code, Writer, guards_after
+from agnograd.compiler.source import Code, Draft, guards_after, pooled
 from agnograd.compiler.stacks import stacks
-from agnograd.compiler.storage import MOST, Buffers
 
-# Bytes from which on memory is given back before a program ends.
-_SMALL = 1 << 12
-# Writes and views from which on an array is worth a copy, so that its parts are always at the same place.
-_MANY = 8
+# Elements from which on a call of what Numba compiles is the faster one.
+_MANY = 32
 
 _OPERATORS = {
     "add": "+",
@@ -41,76 +41,39 @@ _OPERATORS = {
     "not_equal": "!=",
 }
 
-
-def generate(program: Program) -> Code:
-    """The code of a program."""
-    return _Generator(program).code()
+_OPERANDS = frozenset((Var, int, float, complex, bool))
 
 
-class _Generator:
-    def __init__(self, program: Program) -> None:
+def generate(program: Program, *, native: bool = False) -> Code:
+    """The code of a program.
+
+    Parameters
+    ----------
+    native : bool
+        Have elementary functions of many elements computed by what Numba compiles.
+    """
+    kernels: dict[str, Callable[..., Any]] = {}
+    if native:
+        from agnograd.compiler.vectors import KERNELS as kernels  # noqa: N811
+    return _Generator(program, kernels).code()
+
+
+class _Generator(Places):
+    def __init__(self, program: Program, kernels: Mapping[str, Callable[..., Any]]) -> None:
         self.space = program.space
+        self._kernels = kernels
         self._ufuncs: dict[int, tuple[Any, Step]] = {}
+        self._by_name: dict[str, tuple[Any, int]] = {}
         program, self.regions = blocked(program, self._is_blockwise)
-        self.program = program
-        self.writer = Writer(program)
-        self.live = Liveness(program)
-        self.buffers = Buffers()
+        super().__init__(program)
         self.notes: list[str] = []
-        # Variables that are always at the same place, and how that is made: (name of the base, function of it).
-        self.static: dict[Var, str] = {}
-        self.placed: dict[Var, int] = {}
-        self.views: list[tuple[str, Callable[[dict[str, Any]], Any]]] = []
-        # Variables that are rows of stacks, and steps that are part of a call on one.
-        self.rows: dict[Var, str] = {}
+        # Steps that are part of a call on a stack.
         self.in_stacks: set[int] = set()
-        self.fills: dict[Var, Any] = {}
-        # Variables that are another one, written to.
-        self.alias: dict[Var, str] = {}
-        self.outside = self.live.beneath(program.outputs)
-        self.copied = self._often_written()
-        self.outside -= self.copied
-        self.foreign = {*program.inputs, *program.constants}
-        self.written: set[Var] = {self.live.root.get(s.args[0], s.args[0]) for k, s in self._writes()}
-        # Arrays in one piece, as which a reshape of them is a view.
-        self.whole: set[Var] = set()
         self._helpers: list[str] = []
-        self._numbers: dict[Any, str] = {}
+        self._native: set[int] = set()
+        self._flattened: set[str] = set()
         # The first of these that can write a step does.
         self._attempts = (self._view, self._scalar, self._elementwise, self._product, self._reduction, self._cast)
-        for v, x in program.constants.items():
-            self.static[v] = self.writer.name(v)
-            if isinstance(x, np.ndarray) and x.flags.c_contiguous:
-                self.whole.add(v)
-
-    def _often_written(self) -> set[Var]:
-        """Outputs that are put together from many parts: that is done in a buffer, and a copy is returned."""
-        counts: dict[Var, int] = {}
-        for k, step in self._writes():
-            if k in self.live.in_place:
-                root = self.live.root[step.out]
-                counts[root] = counts.get(root, 0) + 1
-        found = {v for v, n in counts.items() if n >= _MANY and v in self.outside and v.shape and fits(v)}
-        # Those only that are returned whole.
-        return {
-            v
-            for v in found
-            if all(v is not self.live.root.get(x, x) or x.shape == v.shape for x in self.program.outputs)
-        }
-
-    def _often_viewed(self) -> list[Var]:
-        """Inputs of which many parts are used: they are copied into a buffer, where each part has a fixed place."""
-        counts: dict[Var, int] = {}
-        for step in self.program.steps:
-            if step.name in TEXTS and not step.several and step.reads[0] in self.program.inputs:
-                counts[step.reads[0]] = counts.get(step.reads[0], 0) + 1
-        returned = self.live.beneath(self.program.outputs)
-        return [
-            v for v, n in counts.items() if v.shape and fits(v) and n >= _MANY + v.size // 1000 and v not in returned
-        ]
-
-    def _writes(self) -> list[tuple[int, Step]]:
-        return [(k, s) for k, s in enumerate(self.program.steps) if s.name in ("set", "add_into")]
 
     def _is_blockwise(self, step: Step) -> bool:
         return self._ufunc(step) is not None or step.name == "where"
@@ -126,20 +89,27 @@ class _Generator:
     def _found_ufunc(self, step: Step) -> Any:
         if step.params or step.several or not step.reads:
             return None
-        found = function_of(self.space, step.name)
-        if not isinstance(found, np.ufunc) or found.nout != 1 or found.nin != len(step.args) or found.signature:
-            return None
-        return found if all(type(x) in (Var, int, float, complex, bool) for x in step.args) else None
+        found, operands = self._called(step.name)
+        plain = operands == len(step.args) and _OPERANDS.issuperset(map(type, step.args))
+        return found if plain else None
+
+    def _called(self, name: str) -> tuple[Any, int]:
+        """The universal function of a name, and how many operands it takes; -1 where it is none."""
+        if name not in self._by_name:
+            found: Any = function_of(self.space, name)
+            fits = isinstance(found, np.ufunc) and found.nout == 1 and not found.signature
+            self._by_name[name] = found, found.nin if fits else -1
+        return self._by_name[name]
 
     # -- the whole ---------------------------------------------------------------------------------------------------
 
     def code(self) -> Code:
         """Write all steps."""
         checks = guards_after(self.program)
-        for v in self._often_viewed():
+        for v in self.often_viewed():
             buffer = self.buffers.take(v.size * v.dtype.itemsize)
             if buffer is not None:
-                place = self._at(v, buffer)
+                place = self.at(v, buffer)
                 del self.placed[v]
                 self.writer.scope["copyto"] = np.copyto
                 self.writer.write(f"copyto({place}, {self.writer.name(v)})")
@@ -156,10 +126,12 @@ class _Generator:
                 self.writer.write(line)
             for i in checks.get(k, ()):
                 self.writer.guard(i)
-            self._release(k)
-        outputs = [self.text(v) + (".copy()" if v in self._copies() else "") for v in self.program.outputs]
+            self.release(k)
+        outputs = [self.text(v) + (".copy()" if v in self.copies() else "") for v in self.program.outputs]
         source = "".join(self._helpers) + self.writer.source(outputs)
-        return Code(source, self._runner(source), self._described(), np.asarray)
+        setup = [(f"b{i}", self.empty((size,), np.dtype(np.uint8))) for i, size in enumerate(self.buffers.sizes)]
+        draft = Draft("".join([f"{name} = {text}\n" for name, text in (*setup, *self.views)]), self.writer.scope)
+        return Code(source, pooled(source, draft), self._described(), np.asarray, draft)
 
     def _stack(self) -> dict[int, list[str]]:
         """Give stacks their places; the calls on them, by the step after which they stand."""
@@ -168,14 +140,11 @@ class _Generator:
             calls = []
             for name, rows in ((f"stack{i}", stack.operands), (f"results{i}", [s.out for s in stack.steps])):
                 shape, dtype = (len(rows), *rows[0].shape), rows[0].dtype
-                self.writer.scope[name] = None
-                self.views.append((name, functools.partial(_empty, shape, dtype)))
-                for k, v in enumerate(rows):
-                    row = f"{name}_{k}"
-                    self.writer.scope[row] = None
-                    self.views.append((row, functools.partial(_row, name, k)))
-                    self.rows[v] = row
-                    self.whole.add(v)
+                self.views.append((name, self.empty(shape, dtype)))
+                parts = [f"{name}_{k}" for k in range(len(rows))]
+                self.views.append((f"{', '.join(parts)},", name))
+                self.rows.update(zip(rows, parts, strict=True))
+                self.whole.update(rows)
                 calls.append(name)
             step = stack.steps[0]
             for s in stack.steps:
@@ -189,124 +158,19 @@ class _Generator:
         return lines
 
     def _can_place(self, step: Step, v: Var) -> bool:
-        root = self.live.root.get(v, v)
-        own = root is v and v not in self.written and v not in self.outside
-        return own and id(step) not in self.regions and self._ufunc(step) is not None
-
-    def _copies(self) -> set[Var]:
-        return {v for v in self.program.outputs if self.live.root.get(v, v) in self.copied and v in self.static} | {
-            v for v in self.program.outputs if v in self.static and (v in self.fills or v in self.program.constants)
-        }
+        free = v not in self.rows and self.is_own(v)
+        return free and id(step) not in self.regions and self._ufunc(step) is not None
 
     def _described(self) -> list[str]:
         regions = [f"{len(r.steps)} elementwise steps on {r.shape} in blocks" for r in self.regions.values()]
         kept = sum(self.buffers.sizes)
+        native = f"{len(self._native)} elementary functions run natively"
         return [
             *regions,
+            *([native] if self._native else []),
             *self.notes,
             f"results in buffers: {len(self.placed)} in {len(self.buffers.sizes)}, of {kept} bytes in all",
         ]
-
-    def _runner(self, source: str) -> Callable[..., Any]:
-        code = compile(source, "<agnograd program>", "exec")
-        scope = self.writer.scope
-        sizes, views = self.buffers.sizes, self.views
-
-        def fresh() -> Callable[..., Any]:
-            own = dict(scope)
-            for i, size in enumerate(sizes):
-                own[f"b{i}"] = np.empty(size, np.uint8)
-            for name, make in views:
-                own[name] = make(own)
-            exec(code, own)
-            return own["program"]  # type: ignore[no-any-return]
-
-        if not sizes and not views:
-            return fresh()
-        idle: list[Callable[..., Any]] = [fresh()]
-
-        def run(*inputs: Any) -> Any:
-            try:
-                program = idle.pop()
-            except IndexError:
-                program = fresh()
-            try:
-                return program(*inputs)
-            finally:
-                idle.append(program)
-
-        return run
-
-    def _release(self, k: int) -> None:
-        for root in self.live.dying(self.program, k):
-            buffer = self.placed.get(root)
-            if buffer is not None:
-                self.buffers.give(buffer)
-        names = [self.writer.name(v) for v in self.live.ends.get(k, ()) if self._has_name(v)]
-        if names:
-            self.writer.write(f"del {', '.join(names)}")
-
-    def _has_name(self, v: Var) -> bool:
-        """Whether a name must go for memory to be free."""
-        root = self.live.root.get(v, v)
-        return not (
-            v in self.static
-            or v in self.foreign
-            or v in self.alias
-            or v in self.fills
-            or root in self.written
-            or root in self.foreign
-            or root in self.static
-            or v.size * v.dtype.itemsize < _SMALL
-        )
-
-    # -- where a variable is -----------------------------------------------------------------------------------------
-
-    def text(self, x: Any) -> str:
-        """An operand in the source."""
-        if type(x) is Var:
-            return self.static.get(x) or self.alias.get(x) or self.writer.name(x)
-        return self.writer.text(x)
-
-    def number(self, value: Any, dtype: Any) -> str:
-        """A number as an array without axes."""
-        if type(value) is complex or name_of(dtype) not in ("float64", "float32", "complex128", "complex64"):
-            return self.writer.text(value)
-        key = (type(value), repr(value), name_of(dtype))
-        if key not in self._numbers:
-            self._numbers[key] = self.writer.refer(np.array(value, dtype), "k")
-        return self._numbers[key]
-
-    def place(self, v: Var, k: int, reuse: tuple[Var, ...] = ()) -> str | None:
-        """A buffer for the result of step `k`, as a name in the source; None where it must be allocated."""
-        row = self.rows.get(v)
-        if row is not None:
-            self.static[v] = row
-            return row
-        root = self.live.root.get(v, v)
-        if root in self.outside or v.size == 0 or v.shape == ():
-            return None
-        for x in reuse:
-            if self._dies(x, k) and x.shape == v.shape and x.dtype == v.dtype:
-                return self._at(v, self.placed.pop(x))
-        buffer = self.buffers.take(v.size * v.dtype.itemsize)
-        return None if buffer is None else self._at(v, buffer)
-
-    def _dies(self, x: Var, k: int) -> bool:
-        return x in self.placed and self.live.last.get(x, -1) == k and self.live.root.get(x, x) is x
-
-    def _at(self, v: Var, buffer: int) -> str:
-        self.placed[v] = buffer
-        kind = f"b{buffer}_{name_of(v.dtype)}_{'x'.join(map(str, v.shape))}"
-        if kind not in self.writer.scope:
-            self.writer.scope[kind] = None
-            count, dtype, shape = v.size, v.dtype, v.shape
-            self.views.append(
-                (kind, lambda own: own[f"b{buffer}"][: count * dtype.itemsize].view(dtype).reshape(shape))
-            )
-        self.static[v] = kind
-        self.whole.add(v)
-        return kind
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
@@ -315,7 +179,14 @@ class _Generator:
             self._full(step)
         elif step.name in ("set", "add_into"):
             self._write(k, step)
-        elif not any(attempt(k, step) for attempt in self._attempts):
+        elif step.name == "pack":
+            self._pack(step)
+        elif step.name == "unpack":
+            self._unpack(step)
+        else:
+            for attempt in self._attempts:
+                if attempt(k, step):
+                    return
             self._plain(step)
 
     def _assign(self, step: Step, call: str) -> None:
@@ -385,6 +256,10 @@ class _Generator:
             return False
         operands = self._operands(step)
         place = self.place(step.out, k, step.reads)
+        kernel = None if place is None or step.reads[0] not in self.whole else self._kernel(step)
+        if kernel is not None:
+            self.writer.write(f"{kernel}({', '.join([self._flat(x) for x in (*step.reads, step.out)])})")
+            return True
         call = f"{self._function(step.name)}({', '.join(operands)}"
         if place is None:
             taken = self._taken(k, step)
@@ -392,6 +267,31 @@ class _Generator:
         else:
             self.writer.write(f"{call}, {output(step.name)}{place})")
         return True
+
+    def _flat(self, x: Var) -> str:
+        """An array in one piece without its axes."""
+        place = self.text(x)
+        if len(x.shape) == 1:
+            return place
+        if x not in self.static:
+            return f"{place}.reshape(-1)"
+        name = f"{place}_flat"
+        if name not in self._flattened:
+            self._flattened.add(name)
+            self.views.append((name, f"{place}.reshape(-1)"))
+        return name
+
+    def _kernel(self, step: Step) -> str | None:
+        """What Numba compiles for a step on arrays in one piece, if that is worth it."""
+        x, out = step.reads[0], step.out
+        if step.name not in self._kernels or out.size < _MANY or (x.shape, x.dtype) != (out.shape, out.dtype):
+            return None
+        if name_of(x.dtype) != "float64":
+            return None
+        name = f"native_{step.name}"
+        self.writer.scope[name] = self._kernels[step.name]
+        self._native.add(id(step))
+        return name
 
     def _taken(self, k: int, step: Step) -> Var | None:
         """A large array, allocated by this call, that the result may be written over: memory is slow to come by."""
@@ -475,20 +375,12 @@ class _Generator:
         base = self.static.get(x)
         whole = step.name != "reshape" or x in self.whole or adds_ones_only(x.shape, out.shape)
         if base is not None and out.shape != () and whole:
-            self.static[out] = self._once(self.writer.name(out), text, base)
+            self.static[out] = self.once(self.writer.name(out), text, base)
             if step.name in ("reshape", "expand_dims", "squeeze") and x in self.whole:
                 self.whole.add(out)
             return True
         self._assign(step, text.format(self.text(x)))
         return True
-
-    def _once(self, name: str, text: str, base: str) -> str:
-        """A global name for a part of an array that is always at the same place."""
-        scope = self.writer.scope
-        maker = eval(f"lambda x: {text.format('x')}", scope)
-        scope.setdefault(name, None)
-        self.views.append((name, lambda own: maker(own[base])))
-        return name
 
     def _write(self, k: int, step: Step) -> None:
         x = step.args[0]
@@ -523,11 +415,55 @@ class _Generator:
             self.writer.write(f"add_at({target}, {self._nested(key)}, {self.text(value)})")
             return
         if out in self.static and not (type(value) is Var and value.shape == () and selects_one(key, out)):
-            name = self._once(f"{self.writer.name(out)}_part", f"{{}}[{key_text(key, self.writer)}]", target)
+            name = self.once(f"{self.writer.name(out)}_part", f"{{}}[{key_text(key, self.writer)}]", target)
             self.writer.scope["add"] = np.add
             self.writer.write(f"add({name}, {self.text(value)}, {name})")
         else:
             self.writer.write(f"{target}[{key_text(key, self.writer)}] += {self.text(value)}")
+
+    def _pack(self, step: Step) -> None:
+        self.writer.scope["copyto"] = np.copyto
+        for v, part in self.packs[step.out]:
+            if self.text(v) != part:
+                self.writer.write(f"copyto({part}, {self.text(v)})")
+        self._assign(step, f"{self.writer.name(step.out)}_all.copy()")
+
+    def _unpack(self, step: Step) -> None:
+        x = step.reads[0]
+        if x in self.outside:
+            # A caller may get a part.
+            start = 0
+            for v in step.outs:
+                self.writer.write(
+                    f"{self.writer.name(v)} = {self.text(x)}[{start}:{start + v.size}].reshape({v.shape!r})"
+                )
+                start += v.size
+            return
+        self.writer.scope["copyto"] = np.copyto
+        self.writer.write(f"copyto({self.writer.name(x)}_all, {self.text(x)})")
+        self.static.update(self.parts(x, step.outs))
+        self.whole.update(step.outs)
+        wanted = {s.args[0]: s for s in self.program.steps if is_unary(s) and self._can_place(s, s.out)}
+        start = 0
+        for (name, shape), group in itertools.groupby(step.outs, lambda v: (v in wanted and wanted[v].name, v.shape)):
+            rows = list(group)
+            size = sum(v.size for v in rows)
+            if name and len(rows) > 1:
+                self._together(f"{self.writer.name(x)}_all[{start}:{start + size}]", [wanted[v] for v in rows], shape)
+            start += size
+
+    def _together(self, operands: str, steps: list[Step], shape: tuple[int, ...]) -> None:
+        """One call for several steps, whose operands lie side by side."""
+        name = f"results{len(self.in_stacks)}_{steps[0].name}"
+        shape = (len(steps), *shape)
+        self.views.append((name, self.empty(shape, steps[0].out.dtype)))
+        self.views.append((f"{name}_of", f"{operands}.reshape({shape!r})"))
+        for i, step in enumerate(steps):
+            self.views.append((f"{name}_{i}", f"{name}[{i}]"))
+            self.rows[step.out] = self.static[step.out] = f"{name}_{i}"
+            self.whole.add(step.out)
+            self.in_stacks.add(id(step))
+        self.writer.write(f"{self._function(steps[0].name)}({name}_of, {name})")
 
     def _region(self, k: int, step: Step, region: Region) -> None:
         name = f"region{len(self._helpers)}"
@@ -536,11 +472,10 @@ class _Generator:
             place = None if v in into else self.place(v, k)
             if place is not None:
                 into[v] = place
-        source, kept = write_region(name, region, self.writer, self._ufunc, self._operands_in, into)
+        source, kept = write_region(name, region, self.writer, self._ufunc, self._operands_in, self._kernel, into)
         self._helpers.append(source)
         for buffer, size, dtype in kept:
-            self.writer.scope[buffer] = None
-            self.views.append((buffer, functools.partial(_empty, (size,), dtype)))
+            self.views.append((buffer, self.empty((size,), dtype)))
         arguments = [*map(self.text, [*region.arrays, *region.scalars]), *[into[v] for v in region.outs if v in into]]
         self._assign(step, f"{name}({', '.join(arguments)})")
 
@@ -552,19 +487,6 @@ class _Generator:
         ]
 
 
-def _empty(shape: tuple[int, ...], dtype: Any, _: dict[str, Any]) -> Any:
-    return np.empty(shape, dtype)
-
-
-def _row(name: str, k: int, own: dict[str, Any]) -> Any:
-    return own[name][k]
-
-
 def output(name: str) -> str:
     """How the array for a result is given."""
     return "out=" if name in BY_NAME else ""
-
-
-def fits(v: Var) -> bool:
-    """Whether an array is small enough for a buffer that stays."""
-    return bool(v.size * v.dtype.itemsize <= MOST)

@@ -7,12 +7,15 @@ one is: the operation has a pushforward, a pullback and a version for batches, e
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import optree
 
+from agnograd.compiler import cache
 from agnograd.compiler.differentiated import Differentiated, recorded
+from agnograd.compiler.garbage import uncollected
 from agnograd.compiler.generating import generated
 from agnograd.compiler.passes import optimised
 from agnograd.compiler.program import Guard, Program
@@ -74,6 +77,8 @@ class Specialised:
     Attributes
     ----------
     code : Code
+    calls : Counter
+        How often each function is called.
     rest : Rest
         What the function returned besides arrays.
     guards : list
@@ -81,10 +86,13 @@ class Specialised:
     """
 
     def __init__(self, program: Program, rest: Rest, *, native: bool = False) -> None:
+        def make() -> tuple[list[Code], dict[str, Any]]:
+            final = optimised(program)
+            return [generated(final, native=native)], {"calls": Counter([step.name for step in final.steps])}
+
         self.recorded: int = len(program.steps)
-        program = optimised(program)
-        self.calls: list[str] = [step.name for step in program.steps]
-        self.code: Code = generated(program, native=native)
+        (self.code,), facts = cache.made(program, ("value", native), make)
+        self.calls: Counter[str] = Counter(facts["calls"])
         self.rest = rest
         self.guards: list[Guard] = list(program.guards)
         self.shapes: list[tuple[int, ...]] = [v.shape for v in program.outputs]
@@ -196,6 +204,10 @@ class Operation:
         raise TraceError(msg)
 
     def _specialised(self, raw: Sequence[Any], needs: tuple[int, ...]) -> Any:
+        with uncollected():
+            return self._made(raw, needs)
+
+    def _made(self, raw: Sequence[Any], needs: tuple[int, ...]) -> Any:
         if needs:
             return Differentiated(self.function, self.name, raw, needs, native=self.native)
         prepared, self._prepared = self._prepared, None
@@ -205,7 +217,8 @@ class Operation:
 
     def prepare(self, raw: Sequence[Any]) -> None:
         """Record the function for arguments that it is about to be called with."""
-        self._prepared = (key_of(raw), recorded(self.function, raw))
+        with uncollected():
+            self._prepared = (key_of(raw), recorded(self.function, raw))
 
     def forget(self) -> None:
         """Drop all programs."""

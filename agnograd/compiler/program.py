@@ -20,23 +20,21 @@ class Var:
     ----------
     number : int
         Its name in source is made of it.
+    size : int
+        Number of elements.
     """
 
-    __slots__ = ("device", "dtype", "number", "shape")
+    __slots__ = ("device", "dtype", "number", "shape", "size")
 
     def __init__(self, number: int, shape: tuple[int, ...], dtype: Any, device: Any) -> None:
         self.number: int = number
         self.shape: tuple[int, ...] = shape
         self.dtype: Any = dtype
         self.device: Any = device
+        self.size: int = math.prod(shape)
 
     def __repr__(self) -> str:
         return f"v{self.number}"
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
 
 
 _NESTED = frozenset((tuple, list, dict, slice))
@@ -67,11 +65,16 @@ class Step:
         self.params: dict[str, Any] = params
         self.outs: tuple[Var, ...] = tuple(outs)
         self.several: bool = several
+        reads = []
+        nested = bool(params)
+        for x in self.args:
+            kind = type(x)
+            if kind is Var:
+                reads.append(x)
+            elif kind in _NESTED:
+                nested = True
         # Most operations have no more than arrays and numbers.
-        flat = not params and not any(type(x) in _NESTED for x in self.args)
-        self.reads: tuple[Var, ...] = tuple(
-            [x for x in self.args if type(x) is Var] if flat else variables((self.args, params))
-        )
+        self.reads: tuple[Var, ...] = tuple(variables((self.args, params)) if nested else reads)
 
     def __repr__(self) -> str:
         given = [*map(repr, self.args), *(f"{k}={v!r}" for k, v in self.params.items())]

@@ -64,9 +64,7 @@ def results(space: Space, name: str, args: Sequence[Any], params: dict[str, Any]
     """
     _check_known(name, args, params)
     rule = _rule(name, args, params)
-    if rule is None:
-        return _as_facts(_call(space, name, args, params, _stand_in(space, name)))
-    return rule(space, name, args, params)
+    return (rule or _stood_in)(space, name, args, params)
 
 
 def _check_known(name: str, args: Sequence[Any], params: dict[str, Any]) -> None:
@@ -207,7 +205,28 @@ def _joined(space: Space, name: str, args: Sequence[Any], params: dict[str, Any]
     return tuple(shape), dtype
 
 
+def _like_square(space: Space, name: str, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    x = args[0]
+    if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
+        return _stood_in(space, name, args, params)
+    return x.shape, _dtype(space, name, args, params)
+
+
+def _solved(space: Space, name: str, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    a, b = args
+    fits = type(a) is Var and type(b) is Var and len(a.shape) >= 2 and a.shape[-1] == a.shape[-2]
+    if not fits or not b.shape or a.shape[-1] != b.shape[max(len(b.shape) - 2, 0)]:
+        return _stood_in(space, name, args, params)
+    dtype = _dtype(space, name, args, params)
+    if len(b.shape) == 1:
+        return a.shape[:-1], dtype
+    return (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]), dtype
+
+
 _LARGE: dict[str, Rule] = {
+    "linalg.cholesky": _like_square,
+    "linalg.inv": _like_square,
+    "linalg.solve": _solved,
     "matmul": _multiplied,
     "linalg.matmul": _multiplied,
     "take": _taken,
@@ -264,6 +283,10 @@ def _stand_in(space: Space, name: str) -> Callable[[Var], Array]:
         return _ones(space, v.shape, v)
 
     return stand_in
+
+
+def _stood_in(space: Space, name: str, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    return _as_facts(_call(space, name, args, params, _stand_in(space, name)))
 
 
 def _as_facts(ans: Any) -> Any:

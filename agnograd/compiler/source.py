@@ -118,27 +118,51 @@ class Code:
 
     Attributes
     ----------
-    source : str
-        What is run.
     run : callable
         Takes the inputs and returns a tuple of outputs.
     notes : list of str
         What was done to make it fast, for `agnograd.explain`.
     as_array : callable or None
         Makes an array of a scalar of the backend, where its generator knows a faster way than the namespace's.
+    draft : Draft or None
+        What else `source` needs, where code can be made of it anew.
     """
 
     def __init__(
         self,
-        source: str,
+        source: str | Callable[[], str],
         run: Callable[..., tuple[Any, ...]],
         notes: Sequence[str] = (),
         as_array: Callable[[Any], Any] | None = None,
+        draft: Any = None,
     ) -> None:
         self.as_array = as_array
-        self.source = source
+        self.draft = draft
+        self._source = source
         self.run = run
         self.notes: list[str] = list(notes)
+
+    @property
+    def source(self) -> str:
+        """What is run; it is written when somebody asks, where running does not need it."""
+        if not isinstance(self._source, str):
+            self._source = self._source()
+        return self._source
+
+
+class Draft(NamedTuple):
+    """What source refers to.
+
+    Attributes
+    ----------
+    setup : str
+        Assignments of arrays that a run has for itself: buffers, and views of them.
+    scope : dict
+        All other global names.
+    """
+
+    setup: str
+    scope: dict[str, Any]
 
 
 class Kernel(NamedTuple):
@@ -220,6 +244,34 @@ def _called(writer: Writer, namespace: SimpleNamespace, space: Space, step: Step
         place = getattr(place, part)
     setattr(place, last, function_of(space, step.name))
     return f"xp.{step.name}({writer.arguments(step)})"
+
+
+def pooled(source: str, draft: Draft) -> Callable[..., Any]:
+    """The function ``program`` of a source, of which each run that is under way has one, with buffers of its own."""
+    code = compile(draft.setup + source, "<agnograd program>", "exec")
+    # What the source needs it is given: nothing else is in reach.
+    scope = {**draft.scope, "__builtins__": {}, "slice": slice}
+
+    def fresh() -> Callable[..., Any]:
+        own = scope.copy()
+        exec(code, own)
+        return own["program"]  # type: ignore[no-any-return]
+
+    if not draft.setup:
+        return fresh()
+    idle: list[Callable[..., Any]] = [fresh()]
+
+    def run(*inputs: Any) -> Any:
+        try:
+            program = idle.pop()
+        except IndexError:
+            program = fresh()
+        try:
+            return program(*inputs)
+        finally:
+            idle.append(program)
+
+    return run
 
 
 def compiled(source: str, scope: dict[str, Any], name: str = "program") -> Callable[..., Any]:

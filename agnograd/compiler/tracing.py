@@ -49,6 +49,8 @@ class Recorder:
         self._constants: dict[int, Traced] = {}
         self._outcomes: dict[tuple[int, Any], Any] = {}
         self._late: dict[Var, int] = {}
+        # Calls to shapes and dtypes: most calls are like an earlier one.
+        self._facts: dict[Any, tuple[tuple[int, ...], Any]] = {}
 
     # -- what goes in ------------------------------------------------------------------------------------------------
 
@@ -126,8 +128,16 @@ class Recorder:
                 "compiled function stores elsewhere is not there when the program runs."
             )
             raise EscapedError(msg)
+        flat = None if params else self._flat(name, args)
+        if flat is not None:
+            known = self._facts.get(flat[0])
+            if known is not None:
+                out = self._new(*known, flat[2])
+                self.program.steps.append(Step(name, flat[1], {}, (out.variable,)))
+                return out
         given = tuple([self._operand(x) for x in args])
         named = {key: self._operand(x) for key, x in params.items()} if params else {}
+        by_values = False
         try:
             found = shapes.results(self.space, name, given, named)
         except TraceError as error:
@@ -137,15 +147,37 @@ class Recorder:
             if self.values is None:
                 raise
             # Stand-ins will not do: the values themselves.
+            by_values = True
             found = self.values.facts(name, given, named)
         device = self._device(given, named)
         if type(found) is tuple and len(found) == 2 and type(found[0]) is tuple and not isinstance(found[1], tuple):
-            out = self._new(found[0], found[1], device)
+            if flat is not None and not by_values:
+                self._facts[flat[0]] = found
+            out = self._new(*found, device)
             self.program.steps.append(Step(name, given, named, (out.variable,)))
             return out
         outs = [self._new(shape, dtype, device) for shape, dtype in found]
         self.program.steps.append(Step(name, given, named, [x.variable for x in outs], several=True))
         return type(found)(*outs) if hasattr(found, "_fields") else tuple(outs)
+
+    def _flat(self, name: str, args: Sequence[Any]) -> tuple[Any, list[Any], Any] | None:
+        """A call of arrays and numbers only: what shape and dtype of its result follow from, operands, and device."""
+        key: list[Any] = [name]
+        given: list[Any] = []
+        device = None
+        for x in args:
+            kind = type(x)
+            if kind is self.kind and x.trace is self:
+                given.append(x.variable)
+                key += (x.shape, x.dtype)
+                if device is None:
+                    device = x.device
+            elif kind in SCALARS:
+                given.append(x)
+                key += (kind, x)
+            else:
+                return None
+        return None if device is None else (tuple(key), given, device)
 
     def _operand(self, x: Any) -> Any:
         kind = type(x)
@@ -166,7 +198,8 @@ class Recorder:
             return slice(*[None if y is None else operator.index(y) for y in parts])
         if isinstance(x, Array):
             return self._operand(innermost(x))
-        space = spaces.known(kind)
+        # A dtype or an ellipsis is no array: nothing needs to be loaded to know that.
+        space = spaces.known(kind) if kind is not type and hasattr(x, "dtype") else None
         if space is None:
             return x
         y: Any = self._lift(x)
@@ -223,6 +256,7 @@ class Recorder:
         self.values = None
         self._constants.clear()
         self._outcomes.clear()
+        self._facts.clear()
         return self.program
 
 

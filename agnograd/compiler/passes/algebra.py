@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import Any
 
 from agnograd.compiler.passes.rewriting import Rewriting
@@ -17,11 +18,11 @@ def run(program: Program) -> Program:
     """The program without steps that do nothing."""
     rewriting = Rewriting(program)
     made: dict[Var, Step] = {}
-    uses = Counter(v for step in program.steps for v in step.reads)
+    uses = Counter(chain.from_iterable([step.reads for step in program.steps]))
     uses.update(program.results)
     free = {*program.inputs, *program.constants}
-    for step in program.steps:
-        step = _doubled(_unspread(_composed(rewriting.current(step), made), made), made, uses)
+    for step in rewriting.current():
+        step = _doubled(_unspread(_composed(step, made), made), made, uses)
         same = None if step.several else _same_as(step, made)
         # An output of the caller's own is not to be an array of the caller's: that one stays a copy.
         if same is not None and not (same in free and step.out in program.outputs):
@@ -74,6 +75,7 @@ def _unspread(step: Step, made: dict[Var, Step]) -> Step:
     if step.several or not is_elementwise(step.name) or step.params:
         return step
     args = list(step.args)
+    found = False
     for i, x in enumerate(args):
         inner = made.get(x) if type(x) is Var else None
         if inner is None or inner.name != "broadcast_to" or type(inner.args[0]) is not Var:
@@ -82,7 +84,8 @@ def _unspread(step: Step, made: dict[Var, Step]) -> Step:
         others = [y.shape for k, y in enumerate(args) if k != i and type(y) is Var]
         if others and tuple(broadcast_shapes(source.shape, *others)) == step.out.shape:
             args[i] = source
-    return Step(step.name, args, step.params, step.outs)
+            found = True
+    return Step(step.name, args, step.params, step.outs) if found else step
 
 
 def _like(x: Any, out: Var) -> Var | None:

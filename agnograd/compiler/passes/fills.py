@@ -44,8 +44,7 @@ def run(program: Program) -> Program:
             if type(value) in _EXACT:
                 fills[v] = value
     made: dict[Var, Any] = {}
-    for step in program.steps:
-        step = rewriting.current(step)
+    for step in rewriting.current():
         if _is_made(space, step, made):
             try:
                 made[step.out] = function_of(space, step.name)(*_filled(step.args, made), **_filled(step.params, made))
@@ -57,7 +56,7 @@ def run(program: Program) -> Program:
             out = step.out
             fills[out] = value
             step = Step("full", (out.shape, value), {"dtype": out.dtype, "device": out.device}, (out,))
-        elif step.name in _NUMBERS and any(v in fills for v in step.reads):
+        elif step.name in _NUMBERS and not fills.keys().isdisjoint(step.reads):
             step = _with_numbers(step, fills)
         rewriting.keep(step)
     written = rewriting.program()
@@ -72,11 +71,11 @@ _MOST = 1 << 17
 
 def _is_made(space: Space, step: Step, made: dict[Var, Any]) -> bool:
     """Whether a step gives the same array in each run, without an input."""
-    if step.several or step.out.size > _MOST or getattr(space.backend, "lazy", False):
-        return False
     if not step.reads:
-        return step.name in _MADE
-    return all(v in made for v in step.reads) and (step.name in _FROM_THEM or is_elementwise(step.name))
+        fitting = step.name in _MADE
+    else:
+        fitting = made.keys() >= set(step.reads) and (step.name in _FROM_THEM or is_elementwise(step.name))
+    return fitting and not (step.several or step.out.size > _MOST or getattr(space.backend, "lazy", False))
 
 
 def _filled(value: Any, made: dict[Var, Any]) -> Any:
@@ -93,7 +92,7 @@ def _value(space: Space, step: Step, fills: dict[Var, Any]) -> Any:
     if name in ("full", "full_like"):
         number = step.args[1] if len(step.args) > 1 else step.params.get("fill_value")
         return _typed(space, number, step.out) if type(number) in _EXACT else None
-    if not step.reads or any(v not in fills for v in step.reads) or getattr(space.backend, "lazy", False):
+    if not step.reads or not fills.keys() >= set(step.reads) or getattr(space.backend, "lazy", False):
         return None
     if name in _MOVED or name == "getitem":
         return fills[step.reads[0]] if len(step.reads) == 1 else None

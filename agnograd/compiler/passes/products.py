@@ -18,8 +18,7 @@ def run(program: Program) -> Program:
     top = max(v.number for step in program.steps for v in step.outs)
     numbers = itertools.count(max(top, *(v.number for v in (*program.inputs, *program.constants))) + 1)
     rewriting = Rewriting(program)
-    for step in program.steps:
-        step = rewriting.current(step)
+    for step in rewriting.current():
         if not _is_many(step):
             rewriting.keep(step)
             continue

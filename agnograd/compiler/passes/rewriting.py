@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from agnograd.compiler.program import Program, Step, Var
@@ -14,19 +15,18 @@ class Rewriting:
         self._program = program
         self._steps: list[Step] = []
         self._new: dict[Var, Var] = {}
+        # Writes a step.
+        self.keep: Callable[[Step], None] = self._steps.append
 
-    def current(self, step: Step) -> Step:
-        """A step of the old program on the variables of the new one."""
-        new = self._new
-        return step.replaced(self.of) if new and any(v in new for v in step.reads) else step
+    def current(self) -> Iterator[Step]:
+        """The steps of the old program, each on the variables of the new one."""
+        replaced = self._new.keys()
+        for step in self._program.steps:
+            yield step if replaced.isdisjoint(step.reads) else step.replaced(self.of)
 
     def of(self, v: Var) -> Var:
         """The variable that is now in the place of `v`."""
         return self._new.get(v, v)
-
-    def keep(self, step: Step) -> None:
-        """Write a step."""
-        self._steps.append(step)
 
     def replace(self, old: Var, new: Var) -> None:
         """Let a variable take the place of another, from here on."""

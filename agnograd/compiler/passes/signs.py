@@ -20,8 +20,7 @@ def run(program: Program) -> Program:
     only_added = _only_added(program)
     rewriting = Rewriting(program)
     negative: dict[Var, Var] = {}
-    for step in program.steps:
-        step = rewriting.current(step)
+    for step in rewriting.current():
         if step.name == "negative" and type(step.args[0]) is Var:
             negative[step.out] = step.args[0]
         elif step.name == "add" and len(step.args) == 2:
