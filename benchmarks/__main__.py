@@ -1,4 +1,4 @@
-"""The command: `python -m benchmarks [ledger|guard|publish|compiled] --help`."""
+"""The command: `python -m benchmarks [ledger|guard|publish|compiled|on-torch] --help`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import bars, compare, compiled, guard, ledger, publish, report, startup, transforms, workloads
+from benchmarks import bars, compare, compiled, guard, ledger, on_torch, publish, report, startup, transforms, workloads
 from benchmarks.engines import installed
 from benchmarks.results import Results, surroundings
 
@@ -44,6 +44,12 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     command.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
     command.set_defaults(run=_compiled)
+    command = commands.add_parser("on-torch", help="agnograd over PyTorch's tensors against PyTorch's own autograd")
+    command.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(on_torch.NAMES)}")
+    command.add_argument("--seconds", type=float, default=6.0, help="CPU time for each workload (%(default)s)")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    command.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
+    command.set_defaults(run=_on_torch)
     options = parser.parse_args(arguments)
     code: int = options.run(options, Console(width=None if sys.stdout.isatty() else 160))
     return code
@@ -53,8 +59,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=25, help="interleaved rounds for each workload (%(default)s)")
     parser.add_argument("--only", choices=PARTS, action="append", help="a part of it; may be given again")
     parser.add_argument("--engines", nargs="+", choices=installed(), default=installed(), help="of those installed")
+    timed = sorted({*workloads.TIMED, *transforms.TIMED, *transforms.LETTERS})
     parser.add_argument(
-        "--workloads", nargs="+", choices=workloads.TIMED, default=workloads.TIMED, help="those to time"
+        "--workloads", nargs="+", choices=timed, metavar="NAME", help=f"those to time, of {', '.join(timed)}"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of each engine; on several, by the clock on the wall (%(default)s)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples and ratios there")
     parser.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
@@ -64,9 +74,14 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
     parts = options.only or PARTS
     # Ratios need both: the gradient by hand also checks all others.
     engines = list(dict.fromkeys(["hand", "agnograd", *options.engines]))
-    results = Results(engines)
+    results = Results(engines, options.threads)
+
+    def timed(names: Sequence[str]) -> list[compare.Timing]:
+        chosen = [name for name in names if options.workloads is None or name in options.workloads]
+        return _timings(chosen, engines, options.rounds, options.threads)
+
     if "time" in parts:
-        results.timings = _timings(options.workloads, engines, options.rounds)
+        results.timings = timed(workloads.TIMED)
     if "memory" in parts:
         results.memory = compare.once("l", engines)
         results.slices = compare.once("slices", engines)
@@ -76,11 +91,11 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
     if "import" in parts:
         results.startup = startup.measure(engines)
     if "transforms" in parts:
-        results.transforms = _timings(transforms.TIMED, engines, options.rounds)
+        results.transforms = timed(transforms.TIMED)
         results.short_directions = compare.once("direction-short", engines)
         results.directions = compare.once("direction", engines)
     if "models" in parts:
-        results.models = _timings(transforms.LETTERS, engines, options.rounds)
+        results.models = timed(transforms.LETTERS)
     verdicts = bars.judge(results)
     report.show(results, verdicts, console)
     if options.json:
@@ -89,10 +104,10 @@ def _compare(options: argparse.Namespace, console: Console) -> int:
     return int(options.check and any(verdict.kept is False for verdict in verdicts))
 
 
-def _timings(names: Sequence[str], engines: Sequence[str], rounds: int) -> list[compare.Timing]:
+def _timings(names: Sequence[str], engines: Sequence[str], rounds: int, threads: int) -> list[compare.Timing]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("timing", total=len(names) * rounds)
-        return compare.timings(names, engines, rounds=rounds, done=lambda: progress.advance(task))
+        return compare.timings(names, engines, rounds=rounds, threads=threads, done=lambda: progress.advance(task))
 
 
 def _ledger(options: argparse.Namespace, console: Console) -> int:
@@ -120,6 +135,18 @@ def _compiled(options: argparse.Namespace, console: Console) -> int:
                 options.json.write_text(json.dumps({"where": where, "compiled": rows}, indent=1) + "\n")
     console.print(compiled.table(rows))
     return int(options.check and any(row["broken"] for row in rows))
+
+
+def _on_torch(options: argparse.Namespace, console: Console) -> int:
+    if not on_torch.installed():
+        console.print("on-torch needs PyTorch and the plugin of this tree: pip install torch plugins/agnograd-torch")
+        return 2
+    rows = [on_torch.in_process(name, seconds=options.seconds) for name in options.names or on_torch.NAMES]
+    if options.json:
+        where = surroundings(["agnograd", "torch"])
+        options.json.write_text(json.dumps({"where": where, "on torch": rows}, indent=1) + "\n")
+    console.print(on_torch.table(rows))
+    return int(options.check and not all(row["kept"] for row in rows))
 
 
 def _publish(options: argparse.Namespace, console: Console) -> int:

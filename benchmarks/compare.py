@@ -56,7 +56,7 @@ class Timing(NamedTuple):
     samples: dict[str, list[Times]]
 
     def totals(self, engine: str) -> list[float]:
-        """CPU seconds of a run, for each round: recording, the way back and freeing together."""
+        """Seconds of a run, for each round: recording, the way back and freeing together."""
         return [sum(times) for times in self.samples[engine]]
 
     def microseconds(self, engine: str) -> Times:
@@ -99,6 +99,7 @@ def timings(
     engines: Sequence[str],
     *,
     rounds: int,
+    threads: int = 1,
     small: bool = False,
     done: Callable[[], None] = lambda: None,
 ) -> list[Timing]:
@@ -110,6 +111,8 @@ def timings(
         Workloads.
     engines : sequence of str
     rounds : int
+    threads : int
+        Of each engine.
     small : bool
         Take the small version of each workload.
     done : callable
@@ -118,7 +121,7 @@ def timings(
     shuffled = random.Random(0)
     results = []
     with ExitStack() as stack:
-        workers = {engine: stack.enter_context(Worker(engine)) for engine in engines}
+        workers = {engine: stack.enter_context(Worker(engine, threads=threads)) for engine in engines}
         for name in names:
             own = able(name, engines)
             runs = _prepared(name, {engine: workers[engine] for engine in own}, small=small)

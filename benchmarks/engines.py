@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -296,7 +297,7 @@ class Torch(Engine):
     def __init__(self) -> None:
         import torch
 
-        torch.set_num_threads(1)
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         self.xp = torch
 
     def leaves(self, workload: Workload) -> list[Any]:

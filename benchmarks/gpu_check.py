@@ -111,14 +111,16 @@ def counts(options: argparse.Namespace, console: Console) -> tuple[int, Any]:
     import cupy_cpu
 
     from agnograd import plugins
-    from benchmarks import cupy_budgets
+    from benchmarks import cupy_budgets, cupy_workloads
 
     # Reductions by CUB launch other kernels than those that the emulator can run.
     cp._core.set_routine_accelerators([])
     cp._core.set_reduction_accelerators([])
     with plugins.isolated():
         found = {
-            "workloads": cupy_budgets.of_workloads(cupy_cpu.counting),
+            "workloads": cupy_budgets.of_workloads(
+                cupy_cpu.counting, cupy_workloads.WORKLOADS if options.dry else cupy_workloads.EVERY
+            ),
             "operations": cupy_budgets.of_operations(
                 cupy_budgets.chosen("exp,softmax,linalg.solve" if options.dry else "*"), cupy_cpu.counting
             ),

@@ -184,7 +184,7 @@ ROWS = [
     Row("nothing: the error of this method", WALK, {}),
     Row("several backends: namespace by type", WALK, {"type(g) is not kind": "xp is None"}),
     Row("complex numbers: rule by dtype", WALK, {"dtype = g.dtype": "dtype = None", "dtype is real": "dtype is None"}),
-    Row("devices: a guard around the rule", WALK, {"guard is not None": "False"}),
+    Row("devices: a guard around the rule", WALK, {"run is not None": "False"}),
     Row("partial cotangents of indexing", WALK, {"type(g) is Partial": "False"}),
     Row("gradients of other tensors than leaves", WALK, {"path is None or": "True or"}),
     Row("saved arrays are freed at once", WALK, {"release and type(saved) is not Static": "False"}),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> None:
     """Print everything that was measured."""
-    console.print(where(surroundings(results.engines)), highlight=False)
+    console.print(where(surroundings(results.engines, results.threads)), highlight=False)
     if results.timings:
         console.print(_timings("Microseconds per operation, and ratios with quartiles", results.timings))
     if results.memory:
@@ -42,10 +42,12 @@ def show(results: Results, verdicts: Sequence[Verdict], console: Console) -> Non
 
 
 def where(facts: Mapping[str, Any]) -> str:
-    """Date, machine and versions in a line."""
+    """Date, machine, versions and clock in a line."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     machine = f"{facts['cpu']} ({facts['cores']} cores)"
-    return f"{facts['date']}, {machine}, {facts['python']}, {versions}; one thread, CPU time"
+    threads = facts["threads"]
+    clock = "one thread, CPU time" if threads == 1 else f"{threads} threads, wall clock"
+    return f"{facts['date']}, {machine}, {facts['python']}, {versions}; {clock}"
 
 
 def _timings(title: str, timings: Sequence[Timing]) -> Table:

@@ -22,6 +22,7 @@ class Results:
     """The results of a run, or of the part that was asked for."""
 
     engines: Sequence[str]
+    threads: int = 1
     timings: list[Timing] = field(default_factory=list)
     memory: list[Once] = field(default_factory=list)
     slices: list[Once] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Results:
     def as_dict(self) -> dict[str, Any]:
         """All of it in lists, dictionaries, strings and numbers."""
         return {
-            "where": surroundings(self.engines),
+            "where": surroundings(self.engines, self.threads),
             "timings": [_timing(timing) for timing in self.timings],
             "memory": [_once(run) for run in self.memory],
             "slices": [_once(run) for run in self.slices],
@@ -77,12 +78,13 @@ def _once(run: Once) -> dict[str, Any]:
     return {"engine": run.engine, "seconds": run.times._asdict(), "peak": run.peak}
 
 
-def surroundings(engines: Sequence[str]) -> dict[str, Any]:
+def surroundings(engines: Sequence[str], threads: int = 1) -> dict[str, Any]:
     """Date, machine and versions: figures mean little without them."""
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
+        "threads": threads,
         "system": platform.system(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {ENGINES[engine].package: metadata.version(ENGINES[engine].package) for engine in engines},

@@ -21,18 +21,24 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB
 
 
 class Times(NamedTuple):
-    """CPU seconds of one run."""
+    """Seconds of one run: of the CPU on one thread, on the wall on several."""
 
     record: float
     backward: float
     free: float
 
 
-def environment() -> dict[str, str]:
-    """Environment variables of a process that measures: one thread, and nothing that slows it."""
+# XLA has threads of its own, as many as cores.
+_ONE_OF_XLA = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+
+def environment(threads: int = 1) -> dict[str, str]:
+    """Environment variables of a process that measures: so many threads, and nothing that slows it."""
     kept = {name: value for name, value in os.environ.items() if name not in _UNSET}
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return kept | dict.fromkeys(THREADS, "1") | {"PYTHONPATH": os.pathsep.join(paths)}
+    # A first call is to be one: nothing is found on disk.
+    kept |= dict.fromkeys(THREADS, str(threads)) | ({"XLA_FLAGS": _ONE_OF_XLA} if threads == 1 else {})
+    return kept | {"PYTHONPATH": os.pathsep.join(paths), "AGNOGRAD_CACHE": "0"}
 
 
 class Worker:
@@ -42,6 +48,8 @@ class Worker:
     ----------
     engine : str
         A name of `benchmarks.engines.ENGINES`.
+    threads : int
+        How many it may use. On several, times are those of the clock on the wall.
     **variables : str
         Further environment variables.
 
@@ -52,11 +60,11 @@ class Worker:
     ...     times = worker.ask("sample", 10)
     """
 
-    def __init__(self, engine: str, **variables: str) -> None:
+    def __init__(self, engine: str, *, threads: int = 1, **variables: str) -> None:
         self.engine = engine
-        command = [sys.executable, "-m", "benchmarks.session", engine]
+        command = [sys.executable, "-m", "benchmarks.session", engine, str(threads)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment() | variables, cwd=ROOT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(threads) | variables, cwd=ROOT
         )
 
     def __enter__(self) -> Worker:

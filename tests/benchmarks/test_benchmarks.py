@@ -2,16 +2,17 @@
 
 import io
 import json
+import time
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import bars, compare, guard, ledger, models, publish, report, transforms, workloads
+from benchmarks import bars, compare, guard, ledger, models, on_torch, publish, report, transforms, workloads
 from benchmarks.compare import Once, Ratio, Timing, WrongGradientError
 from benchmarks.engines import ENGINES
-from benchmarks.results import Results
+from benchmarks.results import Results, surroundings
 from benchmarks.session import Session
 from benchmarks.startup import Startup
 from benchmarks.transforms import make
@@ -131,7 +132,17 @@ def test_workers_measure_one_thread_and_choose_their_own_kernels(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     assert environment()["OMP_NUM_THREADS"] == "1"
+    assert "multi_thread_eigen=false" in environment()["XLA_FLAGS"]
+    assert environment(2)["OMP_NUM_THREADS"] == "2"
+    assert "XLA_FLAGS" not in environment(2)
     assert "OPENBLAS_CORETYPE" not in environment()
+
+
+def test_several_threads_are_timed_by_the_clock_on_the_wall():
+    assert Session("hand").clock is time.process_time
+    assert Session("hand", threads=2).clock is time.perf_counter
+    assert report.where(surroundings(["hand"], 2)).endswith("; 2 threads, wall clock")
+    assert report.where(surroundings(["hand"])).endswith("; one thread, CPU time")
 
 
 def test_engines_say_whether_they_are_installed(monkeypatch):
@@ -228,6 +239,46 @@ def test_check_decides_the_exit_code(monkeypatch, tmp_path, limit, capsys):
     assert written["bars"][0]["kept"] is (limit > 1)
     assert written["where"]["versions"]["numpy"] == np.__version__
     capsys.readouterr()
+
+
+def test_workloads_are_chosen_in_each_part(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(compare, "timings", lambda names, *args, **options: asked.append((names, options)) or [])
+    assert command.main(["--only", "models", "--only", "time", "--workloads", "c", "b", "--threads", "2"]) == 0
+    assert [names for names, _ in asked] == [["b"], ["b", "c"]]
+    assert {options["threads"] for _, options in asked} == {2}
+    capsys.readouterr()
+
+
+# -- on PyTorch's tensors ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", on_torch.NAMES)
+def test_gradients_by_hand_in_pytorch(name):
+    torch = pytest.importorskip("torch", exc_type=ImportError)  # the command itself checks them before it times
+    workload = on_torch.make(name, small=True)
+    arrays = [torch.from_numpy(x) for x in workload.leaves + workload.constants]
+    on_torch.check(name, on_torch._BY_HAND[name](torch, workload, *arrays), workload.backward(workload.forward()[1]))
+
+
+def test_on_pytorch_says_what_is_missing_and_what_is_not_kept(monkeypatch, capsys):
+    monkeypatch.setattr(on_torch, "installed", lambda: False)
+    assert command.main(["on-torch"]) == 2
+    assert "pip install torch plugins/agnograd-torch" in " ".join(capsys.readouterr().out.split())
+    row = {f"{engine} us": 1.0 for engine in ("hand", "torch", "agnograd")} | {
+        "torch ratio": 2.0,
+        "agnograd ratio": 3.0,
+        "over torch": 1.5,
+        "quartiles": [1.4, 1.6],
+        "name": "a",
+        "added over torch": 2.0,
+        "kept": False,
+    }
+    monkeypatch.setattr(on_torch, "installed", lambda: True)
+    monkeypatch.setattr(on_torch, "in_process", lambda name, seconds: row)
+    assert command.main(["on-torch", "a"]) == 0
+    assert command.main(["on-torch", "a", "--check"]) == 1
+    assert "1.50 (1.40-1.60)" in capsys.readouterr().out
 
 
 # -- ledger and guard -------------------------------------------------------------------------------------------------

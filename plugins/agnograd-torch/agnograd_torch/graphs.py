@@ -47,23 +47,3 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, **options)
 
     return call
-
-
-def checked_binary(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of two arrays that refuses them. Where array-api-compat would not promote, it is left out.
-
-    Parameters
-    ----------
-    function : callable
-        Wraps a function of PyTorch, as all those of array-api-compat do that promote two arrays.
-    """
-    native = function.__wrapped__  # type: ignore[attr-defined]
-
-    @wraps(function)
-    def call(x1: Any, x2: Any, /) -> Any:
-        if type(x1) is _TENSOR is type(x2) and x1.dtype is x2.dtype and not (x1.requires_grad or x2.requires_grad):
-            return native(x1, x2)
-        refuse_graphs(x1, x2)
-        return function(x1, x2)
-
-    return call

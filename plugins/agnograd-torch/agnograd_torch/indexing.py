@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from agnograd_torch.graphs import checked
+from agnograd_torch.graphs import checked, refuse_graphs
 
 Array = Any
 
@@ -51,6 +51,20 @@ def _is_plain(key: Any) -> bool:
         elif k is not None and k is not Ellipsis:
             return False
     return not (arrays and integers)
+
+
+_BASIC = frozenset((int, type(None), type(Ellipsis)))
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether a key chooses a view, the same one in PyTorch and NumPy."""
+    for k in key if type(key) is tuple else (key,):
+        if type(k) is slice:
+            if k.step is not None and k.step < 0:
+                return False
+        elif type(k) not in _BASIC:
+            return False
+    return True
 
 
 def _opened(x: Array, key: Any) -> _Index:
@@ -115,7 +129,9 @@ def _broadcast(arrays: list[Any]) -> list[Any]:
 
 def getitem(x: Array, key: Any) -> Array:
     """``x[key]``."""
-    if _is_plain(key):
+    if type(x) is not torch.Tensor or x.requires_grad:
+        refuse_graphs(x)
+    if _is_basic(key) or _is_plain(key):
         return x[key]
     basic, flipped, arrays = _opened(x, key)
     out = x[basic].flip(flipped)
@@ -132,6 +148,13 @@ def set_item(x: Array, key: Any, value: Any) -> Array:
 
 def add_into(x: Array, value: Array, key: Any) -> Array:
     """`x` with `value` added at `key`, in place; where an element is taken twice, it adds twice."""
+    if type(value) is not torch.Tensor or x.requires_grad or value.requires_grad:
+        refuse_graphs(x, value)
+    if _is_basic(key):
+        x[key].add_(value)
+        return x
+    if type(key) is torch.Tensor and key.dtype is torch.int64:
+        return x.index_put_((key,), value, accumulate=True)
     return _put(x, key, value, accumulate=True)
 
 
@@ -157,10 +180,9 @@ def scatter_add(x: Array, indices: Array, value: Array) -> Array:
 
 def kernels() -> dict[str, Callable[..., Any]]:
     """The functions by the names of their operations."""
-    named: dict[str, Callable[..., Any]] = {
+    return {
         "getitem": getitem,
-        "set": set_item,
+        "set": checked(set_item),
         "add_into": add_into,
-        "scatter_add": scatter_add,
+        "scatter_add": checked(scatter_add),
     }
-    return {name: checked(function) for name, function in named.items()}

@@ -13,15 +13,8 @@ import array_api_compat.torch.fft as compat_fft
 import array_api_compat.torch.linalg as compat_linalg
 
 from agnograd_torch import mended
-from agnograd_torch.graphs import checked, checked_binary
-
-# Where both dtypes are one, these are PyTorch's own functions, without array-api-compat's promotion.
-_BINARY = frozenset(
-    (
-        *("add", "atan2", "copysign", "divide", "equal", "greater", "greater_equal", "hypot", "less", "less_equal"),
-        *("logaddexp", "maximum", "minimum", "multiply", "nextafter", "not_equal", "pow", "remainder", "subtract"),
-    )
-)
+from agnograd_torch.fast import faster
+from agnograd_torch.graphs import checked
 
 
 class _Names:
@@ -33,10 +26,8 @@ class _Names:
 
     def __getattr__(self, name: str) -> Any:
         found = self._own[name] if name in self._own else getattr(self._plain, name)
-        if name in _BINARY:
-            found = checked_binary(found)
-        elif callable(found) and not name.startswith("_") and not isinstance(found, type):
-            found = checked(found)
+        if callable(found) and not name.startswith("_") and not isinstance(found, type):
+            found = faster(name, found) or checked(found)
         setattr(self, name, found)
         return found
 
