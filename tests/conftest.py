@@ -14,6 +14,8 @@ import cupy_cpu
 import pytest
 
 os.environ.setdefault("SCIPY_ARRAY_API", "1")  # SciPy asks once, when it is imported
+# Compiled code is not to be found on disk, nor left there: tests/compiler/test_cache.py has directories of its own.
+os.environ.setdefault("AGNOGRAD_CACHE", "0")
 DEFAULT_BACKENDS = "numpy,dask,strict,cupy"
 column = pytest.StashKey[bool]()
 emulation = pytest.StashKey[contextlib.ExitStack]()

@@ -211,6 +211,7 @@ def _student_df(xp: Any, df: Any, t: Any, like: Array) -> Array:
 
 
 def _stdtr(xp: Any, df: Any, t: Array) -> Array:
+    t = t if hasattr(t, "dtype") else floating(xp, t, df)
     tail = xp.special.betainc(df / 2, 0.5, df / (t * t + df)) / 2
     return xp.where(t < 0, tail, 1 - tail)
 

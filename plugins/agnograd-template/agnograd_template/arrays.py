@@ -51,7 +51,8 @@ def _closed(x: Any) -> Any:
 
 def _wrapped(function: Any) -> Any:
     def call(*args: Any, **params: Any) -> Any:
-        return _closed(function(*_opened(args), **_opened(params)))
+        with np.errstate(all="ignore"):  # the standard knows no warnings: what cannot be computed is nan
+            return _closed(function(*_opened(args), **_opened(params)))
 
     return call
 
