@@ -17,6 +17,7 @@ Examples
 
 from __future__ import annotations
 
+import typing as _typing
 from collections.abc import Callable as _Callable
 from importlib import import_module as _import_module
 from importlib.util import find_spec as _find_spec
@@ -99,6 +100,9 @@ if _TYPE_CHECKING:
     nan: _builtins.float
     newaxis: None
     pi: _builtins.float
+    # Of the plugins agnograd-special and agnograd-scipy, where they are installed.
+    special: Any
+    scipy: Any
     # Data types of the default backend, which are of a class that each library has of its own.
     bool: Any
     int8: Any
@@ -223,6 +227,13 @@ __all__ = [
     "zeros",
 ]
 
+if _TYPE_CHECKING:
+    # A name that is not listed would be private to pyright.
+    from agnograd import _signatures
+
+    __all__ += _signatures.__all__
+    __all__ += ["e", "fft", "inf", "linalg", "nan", "newaxis", "pi", "scipy", "special"]
+
 # What comes with agnograd is an attribute like any other: asking `__getattr__` takes longer than a small operation.
 globals().update({name: op.call for name, op in _OPS.items() if name.isidentifier() and name not in globals()})
 # opt_einsum and autoray look for NumPy's names in the package that an array comes from.
@@ -230,32 +241,36 @@ concatenate: _Callable[..., Any] = _OPS["concat"].call
 transpose: _Callable[..., Any] = interop.numpy_methods.transpose
 
 
-def __getattr__(name: str) -> Any:
-    op = _OPS.get(name)
-    if op is not None:
-        # Not kept: an operation of a plugin may be withdrawn.
-        return op.call
-    if name in _DEFAULT_TYPES:
-        space = _spaces.named(default_backend())
-        if name == "float":
-            return _default_float(space)
-        return space.module.__array_namespace_info__().default_dtypes(device=None)[_DEFAULT_TYPES[name]]
-    if name in _DTYPES:
-        return getattr(_spaces.named(default_backend()).module, name)
-    if name in ("newaxis", "pi", "e", "inf", "nan"):
-        return getattr(Namespace, name)
-    if name in ("linalg", "fft"):
-        return _Extension("agnograd", name)
-    if name in _MODULES:
-        return _import_module(f"agnograd.{name}")
-    if name in _LATER:
-        found = globals()[name] = getattr(_import_module(f"agnograd.{_LATER[name]}"), name)
-        return found
-    if _find_spec(f"agnograd.{name}") is not None:
-        # `from agnograd import cli` asks here first: no reason to load plugins.
-        msg = f"module 'agnograd' has no attribute {name!r}; it is a module of its own, to be imported"
-        raise AttributeError(msg)
-    return _member("agnograd", name)
+# Type checkers know all names by the imports above, and so report others, which a function for any name would hide.
+# They recognise no alias of this constant.
+if not _typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        op = _OPS.get(name)
+        if op is not None:
+            # Not kept: an operation of a plugin may be withdrawn.
+            return op.call
+        if name in _DEFAULT_TYPES:
+            space = _spaces.named(default_backend())
+            if name == "float":
+                return _default_float(space)
+            return space.module.__array_namespace_info__().default_dtypes(device=None)[_DEFAULT_TYPES[name]]
+        if name in _DTYPES:
+            return getattr(_spaces.named(default_backend()).module, name)
+        if name in ("newaxis", "pi", "e", "inf", "nan"):
+            return getattr(Namespace, name)
+        if name in ("linalg", "fft"):
+            return _Extension("agnograd", name)
+        if name in _MODULES:
+            return _import_module(f"agnograd.{name}")
+        if name in _LATER:
+            found = globals()[name] = getattr(_import_module(f"agnograd.{_LATER[name]}"), name)
+            return found
+        if _find_spec(f"agnograd.{name}") is not None:
+            # `from agnograd import cli` asks here first: no reason to load plugins.
+            msg = f"module 'agnograd' has no attribute {name!r}; it is a module of its own, to be imported"
+            raise AttributeError(msg)
+        return _member("agnograd", name)
 
 
 def __dir__() -> list[str]:

@@ -80,6 +80,7 @@ __all__ = [
     "broadcast_arrays",
     "broadcast_to",
     "ceil",
+    "cholesky_pullback",
     "clip",
     "clone",
     "cofactors",
@@ -93,6 +94,7 @@ __all__ = [
     "cumulative_prod",
     "cumulative_sum",
     "defined_where",
+    "diagonal_matrix",
     "diff",
     "divide",
     "einsum",
@@ -165,6 +167,7 @@ __all__ = [
     "sin",
     "sinh",
     "softmax",
+    "solve_triangular",
     "sort",
     "sqrt",
     "square",
@@ -3597,6 +3600,103 @@ def cofactors(x: _A, /) -> _A:
 @overload
 def cofactors(x: Any, /) -> Any: ...
 @overload
+def cholesky_pullback(x1: Tensor, x2: Any, /) -> Tensor:
+    """Gradient in a Hermitian matrix, from that in its lower Cholesky factor.
+
+    Parameters
+    ----------
+    x1 : Tensor or array
+        The lower factor, or a stack of them.
+    x2 : Tensor or array
+        The gradient in it.
+
+    Returns
+    -------
+    Tensor or array
+
+    Notes
+    -----
+    the Hermitian part of L^-H Phi(L^H G) L^-1: the cotangent of A = L L^H, from G, that of L
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> x = ag.asarray([[2.0, 0.0], [0.0, 4.0]])
+    >>> ag.cholesky_pullback(ag.linalg.cholesky(x * x), x)
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.5000]])
+    """
+
+@overload
+def cholesky_pullback(x1: Any, x2: Tensor, /) -> Tensor: ...
+@overload
+def cholesky_pullback(x1: Any, x2: Any, /) -> Any: ...
+@overload
+def diagonal_matrix(x: _A, /, *, shape: int | tuple[int, ...], offset: int = 0) -> _A:
+    """Zeros with a given diagonal, the transpose of `linalg.diagonal`.
+
+    Parameters
+    ----------
+    x : Tensor or array
+        The elements of the diagonal, along the last axis.
+    shape : tuple of int
+        Rows and columns of a matrix.
+    offset : int
+        The diagonal, counted upwards from the main one.
+
+    Returns
+    -------
+    Tensor or array
+
+    Notes
+    -----
+    zeros around a diagonal: the transpose of linalg.diagonal
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> ag.diagonal_matrix(ag.asarray([1.0, 2.0]), shape=(2, 2))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
+
+@overload
+def diagonal_matrix(x: Any, /, *, shape: int | tuple[int, ...], offset: int = 0) -> Any: ...
+@overload
+def solve_triangular(x1: Tensor, x2: Any, /, *, upper: builtins.bool = False) -> Tensor:
+    """Solution of a linear system with a triangular matrix, of which the other triangle is not read.
+
+    Parameters
+    ----------
+    x1 : Tensor or array
+        The matrix, or a stack of them.
+    x2 : Tensor or array
+        The right-hand sides, as columns of a matrix.
+    upper : bool
+        Whether the triangle is the upper one.
+
+    Returns
+    -------
+    Tensor or array
+
+    Notes
+    -----
+    X = A^-1 B by substitution; nothing of A but a triangle is read
+
+    Examples
+    --------
+    >>> import agnograd as ag
+    >>> x = ag.asarray([[2.0, 0.0], [1.0, 2.0]])
+    >>> ag.solve_triangular(x, ag.asarray([[2.0], [5.0]]))
+    tensor([[1.],
+            [2.]])
+    """
+
+@overload
+def solve_triangular(x1: Any, x2: Tensor, /, *, upper: builtins.bool = False) -> Tensor: ...
+@overload
+def solve_triangular(x1: Any, x2: Any, /, *, upper: builtins.bool = False) -> Any: ...
+@overload
 def contract(x1: Tensor, x2: Any, /, *, labels: tuple[str, str, str]) -> Tensor:
     """Sum of products of two arrays, whose axes are named by letters.
 
@@ -4881,6 +4981,25 @@ class Operations:
         """Matrix of cofactors, the gradient of the determinant."""
     @overload
     def cofactors(self, x: Any, /) -> Any: ...
+    @overload
+    def cholesky_pullback(self, x1: Tensor, x2: Any, /) -> Tensor:
+        """Gradient in a Hermitian matrix, from that in its lower Cholesky factor."""
+    @overload
+    def cholesky_pullback(self, x1: Any, x2: Tensor, /) -> Tensor: ...
+    @overload
+    def cholesky_pullback(self, x1: Any, x2: Any, /) -> Any: ...
+    @overload
+    def diagonal_matrix(self, x: _A, /, *, shape: int | tuple[int, ...], offset: int = 0) -> _A:
+        """Zeros with a given diagonal, the transpose of `linalg.diagonal`."""
+    @overload
+    def diagonal_matrix(self, x: Any, /, *, shape: int | tuple[int, ...], offset: int = 0) -> Any: ...
+    @overload
+    def solve_triangular(self, x1: Tensor, x2: Any, /, *, upper: builtins.bool = False) -> Tensor:
+        """Solution of a linear system with a triangular matrix, of which the other triangle is not read."""
+    @overload
+    def solve_triangular(self, x1: Any, x2: Tensor, /, *, upper: builtins.bool = False) -> Tensor: ...
+    @overload
+    def solve_triangular(self, x1: Any, x2: Any, /, *, upper: builtins.bool = False) -> Any: ...
     @overload
     def contract(self, x1: Tensor, x2: Any, /, *, labels: tuple[str, str, str]) -> Tensor:
         """Sum of products of two arrays, whose axes are named by letters."""

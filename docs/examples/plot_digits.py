@@ -5,7 +5,8 @@ A network that reads digits
 Two layers, 1,797 handwritten digits, and the optimiser Adam in ten lines. Parameters are a list of dicts, and so is
 their gradient.
 
-Run on NumPy. ``python -m agnograd tour`` trains such a classifier on every backend of a machine.
+Run on NumPy, dask and array-api-strict, and on CuPy where there is a GPU. ``python -m agnograd tour``
+trains such a classifier on each library of a machine.
 """
 
 import matplotlib.pyplot as plt
@@ -13,6 +14,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import agnograd as ag
+from agnograd import plugins
 
 images, labels = load_digits(return_X_y=True)
 images = images / 16.0
@@ -39,13 +41,15 @@ def layer(inputs, outputs):
 
 
 def adam(params, batches, rate=0.01, decay=0.9, decay_of_squares=0.999):
-    mean = square = ag.tree.map(np.zeros_like, params)
+    mean = square = ag.tree.map(ag.zeros_like, params)
     for i, batch in enumerate(batches, 1):
         value, gradient = ag.value_and_grad(loss)(params, *batch)
         mean = ag.tree.map(lambda m, g: decay * m + (1 - decay) * g, mean, gradient)
         square = ag.tree.map(lambda s, g: decay_of_squares * s + (1 - decay_of_squares) * g**2, square, gradient)
-        size = rate * np.sqrt(1 - decay_of_squares**i) / (1 - decay**i)
-        params = ag.tree.map(lambda p, m, s, size=size: p - size * m / (np.sqrt(s) + 1e-8), params, mean, square)
+        size = rate * (1 - decay_of_squares**i) ** 0.5 / (1 - decay**i)
+        params = ag.tree.map(lambda p, m, s, size=size: p - size * m / (ag.sqrt(s) + 1e-8), params, mean, square)
+        # On dask this computes the step; without it the graph would grow from step to step.
+        value, params, mean, square = ag.compute(value, params, mean, square)
         yield params, float(value)
 
 
@@ -58,14 +62,23 @@ def batches(count, size=64):
 
 # %%
 
-params = [layer(64, 48), layer(48, 10)]
+start = [layer(64, 48), layer(48, 10)]
 course = []
-for trained, value in adam(params, batches(400)):  # noqa: B007 - it is there afterwards
+for trained, value in adam(start, batches(400)):  # noqa: B007 - it is there afterwards
     course.append(value)
 
 guess = network(trained, images[~train]).argmax(axis=1)
 right = guess == labels[~train]
 print(f"right on digits that it has not seen: {right.mean():.1%}")
+
+# %%
+# Nothing in the network or in Adam names a library. A few steps on each that this machine has, with the same batches:
+
+first = list(batches(5))
+for name in ("numpy", "dask", "strict", "cupy"):
+    if plugins.manager.unavailable(name) is None:
+        params, data = ag.tree.map(lambda x, name=name: ag.asarray(ag.to_backend(x, name)), (start, first))
+        print(f"{name}: loss", *(f"{value:.6f}" for _, value in adam(params, data)))
 
 # %%
 # What each weight of an image adds to the network's confidence in its answer is a gradient, too: the *saliency*. A

@@ -6,8 +6,8 @@ A Gaussian process says how sure it is. Its length scale, amplitude and noise ar
 probable: the gradient of the logarithm of the marginal likelihood goes through a Cholesky factorisation and a
 triangular solve.
 
-Run on NumPy and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins, give
-the same.
+Run on NumPy, dask and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins,
+give the same.
 """
 
 import matplotlib.pyplot as plt
@@ -42,7 +42,7 @@ def unlikelihood(params, x, y, eye):
 
 start = {"length": 0.5, "height": 0.0, "noise": -1.0}
 found = {}
-for name in ("numpy", "strict", "cupy"):
+for name in ("numpy", "dask", "strict", "cupy"):
     if plugins.manager.unavailable(name) is None:
         data = [ag.asarray(ag.to_backend(part, name)) for part in (x, y, np.eye(x.size))]
         params = {key: ag.to_backend(np.asarray(value), name) for key, value in start.items()}

@@ -5,7 +5,7 @@ Bayesian inference by Hamiltonian Monte Carlo
 Sampling from a distribution as a ball that rolls over its landscape: the force is the gradient of the logarithm of
 the density. Many chains run at once, by ``vmap``.
 
-Run on NumPy.
+Run on NumPy, dask and array-api-strict, and on CuPy where there is a GPU.
 """
 
 import matplotlib.pyplot as plt
@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 import agnograd as ag
+from agnograd import plugins
 
 # %%
 # A robust regression: does the progress of diabetes depend on body mass? Errors have Student's distribution, so that
@@ -23,35 +24,36 @@ mass = table.data[:, 2] / table.data[:, 2].std()
 progress = (table.target - table.target.mean()) / table.target.std()
 
 
-def density(position):
+def density(position, mass, progress):
     intercept, slope, width = position[0], position[1], ag.exp(position[2])
     errors = (progress - intercept - slope * mass) / width
-    likelihood = ag.sum(-2.5 * ag.log1p(errors**2 / 4)) - progress.size * position[2]
+    likelihood = ag.sum(-2.5 * ag.log1p(errors**2 / 4)) - progress.shape[0] * position[2]
     return likelihood - 0.5 * ag.sum(position**2)
 
 
-force = ag.vmap(ag.grad(density))
-height = ag.vmap(density)
+force = ag.vmap(ag.grad(density), in_axes=(0, None, None))
+height = ag.vmap(density, in_axes=(0, None, None))
 
 # %%
 # Leapfrog steps, then Metropolis' choice, for 32 chains together.
 
 
-def trajectory(position, momentum, step, count):
-    momentum = momentum + 0.5 * step * force(position)
+def trajectory(position, momentum, data, step=0.04, count=8):
+    momentum = momentum + 0.5 * step * force(position, *data)
     for i in range(count):
         position = position + step * momentum
-        momentum = momentum + step * (1.0 if i < count - 1 else 0.5) * force(position)
+        momentum = momentum + step * (1.0 if i < count - 1 else 0.5) * force(position, *data)
     return position, momentum
 
 
 rng = np.random.default_rng(0)
+data = mass, progress
 position = rng.normal(size=(32, 3)) * 0.3
 draws, accepted = [], []
 for i in range(250):
     momentum = rng.normal(size=position.shape)
-    proposal, turned = trajectory(position, momentum, 0.04, 8)
-    gain = height(proposal) - height(position) - 0.5 * np.sum(turned**2 - momentum**2, axis=1)
+    proposal, turned = trajectory(position, momentum, data)
+    gain = height(proposal, *data) - height(position, *data) - 0.5 * np.sum(turned**2 - momentum**2, axis=1)
     taken = np.log(rng.random(32)) < gain
     position = np.where(taken[:, None], proposal, position)
     if i >= 50:
@@ -59,6 +61,16 @@ for i in range(250):
         accepted.append(taken.mean())
 draws = np.stack(draws)
 print(f"accepted: {np.mean(accepted):.0%}")
+
+# %%
+# One more trajectory, on each library of this machine: how far are positions and momenta from NumPy's?
+
+ends = {}
+for name in ("numpy", "dask", "strict", "cupy"):
+    if plugins.manager.unavailable(name) is None:
+        arrays = [ag.asarray(ag.to_backend(x, name)) for x in (position, momentum, mass, progress)]
+        ends[name] = [np.asarray(ag.to_backend(x, "numpy")) for x in trajectory(*arrays[:2], arrays[2:])]
+        print(name, *(f"{np.max(np.abs(x - y)):.0e}" for x, y in zip(ends[name], ends["numpy"], strict=True)))
 
 # %%
 # Whether the chains agree tells :math:`\\hat R`, which should be close to 1.

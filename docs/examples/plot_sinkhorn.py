@@ -5,8 +5,8 @@ The colours of one picture in another: optimal transport
 What is the cheapest way to move the colours of one photograph to those of another? Sinkhorn's iteration gives it,
 smoothed a little, and each colour goes where the gradient of the cost sends it.
 
-Run on NumPy and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins, give
-the same.
+Run on NumPy, dask and array-api-strict, and on CuPy where there is a GPU. PyTorch's and JAX's arrays, by plugins,
+give the same.
 """
 
 import matplotlib.pyplot as plt
@@ -40,7 +40,7 @@ def cost(x, y, smoothing=0.01, iterations=40):
 # On each library the same gradient.
 
 gradients = {}
-for name in ("numpy", "strict", "cupy"):
+for name in ("numpy", "dask", "strict", "cupy"):
     if plugins.manager.unavailable(name) is None:
         x, y = ag.to_backend(ours, name), ag.to_backend(theirs, name)
         gradients[name] = np.asarray(ag.to_backend(ag.grad(cost)(x, y), "numpy"))
