@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from benchmarks import models, workloads
+from benchmarks import models, transforms, workloads
 from benchmarks.worker import ROOT, environment
 
 # What is promised, as a ratio to NumPy by hand; for `l` the peak of memory in units of one array.
@@ -43,7 +43,7 @@ BARS = {
     "j-steps-native": 0.85,
 }
 # Of the others nothing is promised to be faster than by hand.
-NAMES = (*BARS, "c", "f", "k")
+NAMES = (*BARS, "c", "f", "h", "k")
 # What is promised against jax.jit.
 OVER_JAX = {"d": 0.4, "d-native": 0.4}
 FIRST_OVER_JAX = 0.1
@@ -98,42 +98,55 @@ def by_jax(workload: Any) -> Callable[[], Any]:
     return lambda: engine.record(workload, leaves, constants)[1]
 
 
-class Layer:
-    """The Jacobian of a layer of 100 by 100."""
+class Transformed:
+    """A Hessian times a vector, or a Jacobian.
 
-    def __init__(self) -> None:
-        draw = np.random.default_rng(0)
-        self.arrays = [draw.normal(size=100), draw.normal(size=(100, 100)) / 10]
+    Parameters
+    ----------
+    name : str
+        Of one of the workloads of `benchmarks.transforms`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.workload = transforms.make(name)
 
     def by_hand(self) -> Any:
         """From the formula."""
-        x, w = self.arrays
-        y = np.tanh(w @ x)
-        return (1 - y * y)[:, None] * w
+        return self.workload.derivative()
 
     def compiled(self) -> Callable[[], Any]:
         """By a compiled function."""
         import agnograd as ag
 
-        f = ag.compile(ag.jacobian(lambda x, w: ag.tanh(w @ x)))
-        return lambda: f(*self.arrays)
+        workload = self.workload
+        count = len(workload.leaves)
+
+        def product(*arrays: Any) -> Any:
+            function = lambda *xs: workload.function(ag, *xs, *arrays[2 * count :])  # noqa: E731
+            return ag.hvp(function, arrays[:count], arrays[count : 2 * count])
+
+        if workload.transform == "hvp":
+            f, arrays = ag.compile(product), [*workload.leaves, *workload.vectors, *workload.constants]
+        else:
+            f = ag.compile(ag.jacobian(lambda x, *rest: workload.function(ag, x, *rest)))
+            arrays = [*workload.leaves, *workload.constants]
+        return lambda: f(*arrays)
 
     def by_jax(self) -> Callable[[], Any]:
         """By jax.jit."""
         from benchmarks.engines import Jax
 
-        jax = Jax().jax
-        f = jax.jit(jax.jacobian(lambda x, w: jax.numpy.tanh(w @ x)))
-        arrays = [jax.numpy.asarray(x) for x in self.arrays]
-        return lambda: jax.block_until_ready(f(*arrays))
+        jax = Jax()
+        constants = jax.constants(self.workload)
+        return lambda: jax.jax.block_until_ready(jax.transformed(self.workload, constants))
 
 
 def _runs(name: str) -> tuple[Any, Callable[[], Any], Callable[[], Any], Callable[[], Callable[[], Any]]]:
     """The workload, and its gradient by hand, by a compiled function and by a function that loads JAX."""
     kind, *variants = name.split("-")
-    if kind == "i":
-        layer = Layer()
-        return layer, layer.by_hand, layer.compiled(), layer.by_jax
+    if kind in ("h", "i"):
+        made = Transformed(kind)
+        return made.workload, made.by_hand, made.compiled(), made.by_jax
     workload = make(kind)
     ours = (compiled_steps if "steps" in variants else compiled)(workload, native="native" in variants)
     return workload, by_hand(workload), ours, lambda: by_jax(workload)

@@ -20,9 +20,9 @@ from benchmarks.worker import ROOT
 PATH = ROOT / "docs" / "explanation" / "performance.json"
 
 # Program to what `benchmarks.compiled` calls it: `j` is a loop in Python around one compiled step.
-COMPILED = {letter: letter for letter in "abcdefgik"} | {"j": "j-steps"}
-# Programs of small operations alone, which Numba compiles.
-NATIVE = {"a": "a-native", "j": "j-native"}
+COMPILED = {letter: letter for letter in "abcdefghik"} | {"j": "j-steps"}
+# Programs of small operations alone, which Numba compiles as a whole, and those whose elementary functions it computes.
+NATIVE = {"a": "a-native", "b": "b-native", "d": "d-native", "j": "j-native"}
 
 
 def measure(
