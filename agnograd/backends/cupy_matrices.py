@@ -44,7 +44,7 @@ def _in_place(a: Array, b: Array, *, left: bool, upper: bool, adjoint: bool) -> 
     """
     import numpy as np
     from cupy.cuda import device
-    from cupy_backends.cuda.libs import cublas  # type: ignore[import-untyped]
+    from cupy_backends.cuda.libs import cublas
 
     one = np.ones(1, dtype=a.dtype)
     rows, columns = b.shape
