@@ -26,6 +26,7 @@ from agnograd.core.cotangent import Partial, fit
 from agnograd.core.formulas import elements
 from agnograd.core.op import Op, Variant
 from agnograd.core.rule import Rule, same
+from agnograd.core.saved import Packed
 from agnograd.core.table import OPS, Deferral, Space, spaces
 
 Array = Any
@@ -222,7 +223,8 @@ class _Passes:
     def run(self, variant: Variant, rule: Rule, g: Any, saved: Sequence[Any]) -> Any:
         """The cotangents of a node's parents, as the rule returns them."""
         way = self.known[variant] if variant in self.known else self._way(variant)
-        if way is None or rule is not variant.rule or g.dtype.char not in _REAL:
+        if way is None or rule is not variant.rule or g.dtype.char not in _REAL or type(saved) is Packed:
+            # What comes back from where it was packed is not to be held for long, nor asked for twice.
             pass
         elif type(way) is not Elementwise:
             spread = self._spread(variant, g, saved)
