@@ -232,5 +232,5 @@ def test_a_product_is_cheaper_than_forward_mode():
             times.append(time.perf_counter() - start)
         return min(times)
 
-    # About 9 times; 3 leave room for a busy machine.
-    assert 3 * best(lambda: f_lin(Y)) < best(lambda: ag.jvp(chain, (X,), (Y,)))
+    # About 3.4 times; 2 leave room for a busy machine.
+    assert 2 * best(lambda: f_lin(Y)) < best(lambda: ag.jvp(chain, (X,), (Y,)))
