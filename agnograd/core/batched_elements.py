@@ -101,28 +101,23 @@ def pulled(variant: Variant, g: Any, saved: Sequence[Any], safe: bool) -> Sequen
     found = _opened(g, len(g._array.shape), saved)
     if found is None:
         return None
-    raw, values = found
-    xp = spaces[type(raw)]
-    if safe:
-        variant = variant.zero_safe()
-    rule = variant.rule if raw.dtype in xp.reals else variant.adjoint
-    try:
-        with _NO_GUARD if xp.guard is None else xp.guard(raw):
-            out = rule(xp, raw, *values)
-    except Exception:
-        return None  # it is run again, and explains what went wrong
+    out = _cotangents(variant, *found, safe)
     level = g._level
-    if len(variant.needs) == 1:
-        return (Batched(out, level),)
-    return [None if x is None else Batched(x, level) for x in out]
+    return None if out is None else [None if x is None else Batched(x, level) for x in out]
 
 
 def _pulled_elements(variant: Variant, g: Any, saved: Sequence[Any], safe: bool) -> Sequence[Any] | None:
     """The same for the elements of a diagonal, None where the members are needed in full."""
     values = raw_beside(g, saved)
-    if values is None:
-        return None
     raw = elements_of(g)
+    out = None if values is None else _cotangents(variant, raw, values, safe)
+    if out is None or any([x is not None and x.shape != raw.shape for x in out]):
+        return None
+    return [None if x is None else Diagonal(x, g._level) for x in out]
+
+
+def _cotangents(variant: Variant, raw: Any, values: Sequence[Any], safe: bool) -> Sequence[Any] | None:
+    """What a rule makes of raw arrays, for each parent; None where it fails."""
     xp = spaces[type(raw)]
     if safe:
         variant = variant.zero_safe()
@@ -132,10 +127,7 @@ def _pulled_elements(variant: Variant, g: Any, saved: Sequence[Any], safe: bool)
             out = rule(xp, raw, *values)
     except Exception:
         return None  # it is run again, and explains what went wrong
-    outs = (out,) if len(variant.needs) == 1 else out
-    if any([x is not None and x.shape != raw.shape for x in outs]):
-        return None
-    return [None if x is None else Diagonal(x, g._level) for x in outs]
+    return (out,) if len(variant.needs) == 1 else out
 
 
 @functools.cache

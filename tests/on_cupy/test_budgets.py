@@ -66,7 +66,8 @@ def test_the_engine_launches_little_more_than_hand_written_code(name, known):
     else:
         assert compiled["launches"] <= 0.5 * hand["launches"]
         assert eager["library_calls"] <= hand["library_calls"]
-    assert eager["peak_bytes"] <= 2 * hand["peak_bytes"]
+    # By hand the gates of a recurrence are one array, and written by operation they are four.
+    assert eager["peak_bytes"] <= {"recurrence": 2, "pendulums": 1.65}.get(name, 1.6) * hand["peak_bytes"]
 
 
 @pytest.mark.slow
